@@ -1,0 +1,63 @@
+# FedBlocks: `make demo` and `make test` set everything up by themselves.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+# ape-vyper looks for `vyper` on PATH and downloads a compiler when it does not find one.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+PY_STAMP := $(VENV)/.installed
+NODE_STAMP := node_modules/.installed
+DATA_STAMP := .data/.fetched
+
+.PHONY: help setup demo test lint types unit check abi format constraints clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+setup: $(PY_STAMP) $(NODE_STAMP) $(DATA_STAMP) ## Install everything (quick when nothing changed)
+
+$(PY_STAMP): pyproject.toml constraints.txt scripts/setup/python.sh
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" bash scripts/setup/python.sh
+	@touch $@
+
+$(NODE_STAMP): package.json package-lock.json scripts/setup/node.sh
+	@bash scripts/setup/node.sh
+	@touch $@
+
+$(DATA_STAMP): scripts/setup/data.sh
+	@bash scripts/setup/data.sh
+	@mkdir -p .data && touch $@
+
+demo: setup ## Run the whole protocol on this machine and watch it
+	@$(BIN)/fedblocks demo $(ARGS)
+
+test: setup lint types unit ## Lint, types and all tests
+
+lint: $(PY_STAMP) ## ruff and the direction of dependencies
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(PY_STAMP) ## mypy, strict, on the SDK
+	$(BIN)/mypy
+
+unit: setup ## The tests alone (ARGS="-k name" selects)
+	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
+
+check: lint types ## Everything that runs no test
+
+abi: $(PY_STAMP) ## Export ABI and bytecode of the contracts into the SDK
+	$(BIN)/python scripts/export_abi.py
+
+format: $(PY_STAMP) ## Rewrite the sources in the house's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+constraints: ## Resolve the versions anew and write constraints.txt
+	@PYTHON="$(PYTHON)" bash scripts/setup/constraints.sh
+
+clean: ## Remove everything that set-up and tests made
+	rm -rf $(VENV) node_modules .data .build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
