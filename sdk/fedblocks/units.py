@@ -32,7 +32,7 @@ def ether(amount: str | int | Decimal) -> Wei:
         InvalidAmount: if it is no number, is negative, or has more than 18 decimals. A float is refused by its type:
             0.1 as a float is not a tenth.
     """
-    if isinstance(amount, float) or isinstance(amount, bool):
+    if isinstance(amount, (float, bool)):
         raise InvalidAmount(repr(amount))
     try:
         wei = Decimal(amount) * WEI_PER_ETHER

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from fedblocks.exceptions import FedBlocksError
 
 SCALE_BITS = 14
-"""Fractional bits of a fixed-point value: the step is 2**-14, an update's range -2 to 2, a model's -131072 to 131072."""
+"""Fractional bits of a value: the step is 2**-14, an update's range -2 to 2, a model's -131072 to 131072."""
 
 SCALE = 1 << SCALE_BITS
 
@@ -55,9 +55,7 @@ class WrongVector(FedBlocksError, ValueError):
 
 def check_vector(values: Any, dtype: type, d: int, what: str) -> None:
     """Raise WrongVector unless `values` is a one-dimensional array of `d` values of `dtype`."""
-    actual = (
-        f"{values.dtype} of shape {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
-    )
+    actual = f"{values.dtype} of shape {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
     if not isinstance(values, np.ndarray) or values.dtype != dtype or values.shape != (d,):
         raise WrongVector(what, f"{np.dtype(dtype)} of shape ({d},)", actual)
 
@@ -68,7 +66,8 @@ def _rounded(values: npt.ArrayLike, what: str) -> Float64Array:
     if not finite.all():
         bad = np.flatnonzero(~finite.reshape(-1))
         raise NotFinite(what, len(bad), int(bad[0]))
-    return np.rint(scaled * SCALE)
+    rounded: Float64Array = np.rint(scaled * SCALE)
+    return rounded
 
 
 def quantise_model(values: npt.ArrayLike) -> Int32Array:
