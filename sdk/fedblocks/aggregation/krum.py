@@ -1,0 +1,112 @@
+"""Krum scores, and other figures that compare a client with its cohort.
+
+Krum (Blanchard et al., "Machine Learning with Adversaries: Byzantine Tolerant Gradient Descent", NeurIPS 2017) scores
+an update by the sum of its squared distances to its n - f - 2 nearest neighbours, f being the number of attackers that
+the cohort is to bear. Here every score is an exact integer, so that the ranking is the same on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isqrt
+
+from fedblocks.aggregation.gram import Gram
+
+COSINE_SCALE = 1 << 30
+"""Cosines that need a value, and not only a comparison, are in units of 2**-30."""
+
+
+def tolerated(participants: int) -> int:
+    """f, the number of attackers that a cohort bears: the largest with 3 f < n.
+
+    >>> [tolerated(n) for n in (4, 10, 13)]
+    [1, 3, 4]
+    """
+    return max(0, (participants - 1) // 3)
+
+
+def neighbours(participants: int) -> int:
+    """How many nearest neighbours a Krum score adds up: n - f - 2 (Blanchard's count)."""
+    return max(0, participants - tolerated(participants) - 2)
+
+
+def lower_median(values: Sequence[int]) -> int:
+    """The median; of an even number of values the smaller of the middle two, so that it is one of them.
+
+    Raises:
+        ValueError: of no values.
+    """
+    if not values:
+        raise ValueError("there is no median of no values")
+    return sorted(values)[(len(values) - 1) // 2]
+
+
+def lower_quartile(values: Sequence[int]) -> int:
+    """The value at a quarter of the way up, one of the values."""
+    if not values:
+        raise ValueError("there is no quartile of no values")
+    return sorted(values)[(len(values) - 1) // 4]
+
+
+def krum_scores(gram: Gram, seats: Sequence[int]) -> dict[int, int]:
+    """The Krum score of each of some seats among one another.
+
+    ``score_i = sum of the n - f - 2 smallest |u_i - u_j|^2``, j another of the seats, n their number.
+
+    Returns:
+        By seat, an integer below 2**68.
+    """
+    count = neighbours(len(seats))
+    return {a: sum(sorted(gram.distance(a, b) for b in seats if b != a)[:count]) for a in seats}
+
+
+def cosine(product: int, norm_a: int, norm_b: int) -> int:
+    """``floor(2**30 <a, b> / isqrt(|a|^2 |b|^2))``, 0 if either vector is zero."""
+    length = isqrt(norm_a * norm_b)
+    return product * COSINE_SCALE // length if length else 0
+
+
+def normalised_krum_scores(gram: Gram, seats: Sequence[int]) -> dict[int, int]:
+    """Krum scores of the updates scaled to length one: who sits suspiciously near the centre of all directions.
+
+    The squared distance of two unit vectors is 2 - 2 cos, here in units of 2**-30.
+    """
+    count = neighbours(len(seats))
+
+    def distance(a: int, b: int) -> int:
+        return 2 * COSINE_SCALE - 2 * cosine(gram.updates[a][b], gram.norm(a), gram.norm(b))
+
+    return {a: sum(sorted(distance(a, b) for b in seats if b != a)[:count]) for a in seats}
+
+
+def model_correlation(gram: Gram, seat: int) -> int:
+    """The correlation of the base model w with the client's updated model w + u, in units of 2**-30.
+
+    ``<w, w + u> / (|w| |w + u|)``: the figure by which the paper design looks for free riders. It is reported for
+    every client and judges nobody: one epoch moves a model so little that it is near 1 for everyone.
+    """
+    updated = gram.base_norm + 2 * gram.base[seat] + gram.norm(seat)
+    return cosine(gram.base_norm + gram.base[seat], gram.base_norm, updated)
+
+
+def count_opposed(gram: Gram, seat: int, seats: Sequence[int], percent: int) -> int:
+    """How many of the other seats' updates have a cosine below ``-percent / 100`` with a seat's update.
+
+    A zero vector has cosine 0 with everything.
+    """
+    count = 0
+    for other in seats:
+        product = gram.updates[seat][other]
+        # Without a root and without a division: the square of the cosine against the square of the threshold.
+        bound = percent**2 * gram.norm(seat) * gram.norm(other)
+        count += other != seat and product < 0 and 10_000 * product**2 > bound
+    return count
+
+
+def median_is_below(count_below: int, values: int) -> bool:
+    """Whether the lower median of some values is below a threshold, from how many of them are.
+
+    The lower median of m values is below t exactly when more than (m - 1) // 2 of them are: a median is checked by
+    counting, without sorting anything.
+    """
+    return values > 0 and count_below > (values - 1) // 2

@@ -1,0 +1,107 @@
+"""The rules of an instance: every threshold of a verdict, as integers.
+
+The words of the rules are hashed, and the hash is on chain before anyone trains: a client knows by what it will be
+judged, and nobody can change it afterwards. The default values are those that were measured (see
+:mod:`fedblocks.aggregation.verdicts` for what each is compared with).
+"""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass, fields
+
+from fedblocks.exceptions import FedBlocksError
+
+
+class InvalidRules(FedBlocksError, ValueError):
+    """A threshold is outside the range in which its rule means anything."""
+
+    def __init__(self, name: str, value: object, allowed: str) -> None:
+        super().__init__(f"rule {name} is {value!r}; it must be {allowed}")
+        self.name, self.value, self.allowed = name, value, allowed
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Thresholds of the verdicts; per cent and per mille stand for ratios of lengths and for cosines.
+
+    Attributes:
+        zero_percent: an update shorter than this per cent of the median length is nothing.
+        duplicate_percent: two updates nearer to each other than this per cent of their length are one.
+        duplicate_other_percent: ... and nearer than this per cent of their distance to any earlier vector.
+        replay_permille: cosine with a last update, above which the update is that one again.
+        global_now_percent: cosine with the last global delta, above which the update is it again.
+        global_run_percent: the same, for a run of epochs.
+        noise_percent: cosines within this of zero, for a run of epochs, are noise.
+        response_percent: growth along the last step of the model, in per cent of the step, that an honest client
+            never shows.
+        response_cosine_percent: the same relative to the length of the update's change, as a cosine.
+        response_cap_times: a client whose update is longer than this many times the step itself is not judged by
+            its response.
+        run: how many epochs a run is.
+        shrink_percent: cosine with the base model below minus this counts against a client (E2).
+        opposed_percent: median cosine with the others below minus this counts against it (E3).
+        outlying_opposed_percent: the same together with a large Krum score (E4).
+        outlying_krum_percent: Krum score above this per cent of the median (E4).
+        central_krum_percent: Krum score on normalised updates below this per cent of the median (E5).
+        against_global_percent: cosine with the last global delta below minus this counts against a client (E6).
+        strikes: how many epochs of E4 or E5 exclude.
+        strikes_max: where the counters of E2 to E5 stop.
+        sample_cap: declared samples above it count as it. Samples cannot be verified and every client makes the
+            same number of steps, so the default weighs all alike.
+    """
+
+    zero_percent: int = 10
+    duplicate_percent: int = 5
+    duplicate_other_percent: int = 50
+    replay_permille: int = 999
+    global_now_percent: int = 90
+    global_run_percent: int = 65
+    noise_percent: int = 5
+    response_percent: int = 10
+    response_cosine_percent: int = 3
+    response_cap_times: int = 10
+    run: int = 3
+    shrink_percent: int = 2
+    opposed_percent: int = 16
+    outlying_opposed_percent: int = 9
+    outlying_krum_percent: int = 125
+    central_krum_percent: int = 87
+    against_global_percent: int = 65
+    strikes: int = 2
+    strikes_max: int = 6
+    sample_cap: int = 1
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            low, high = _RANGES.get(field.name, (1, 100))
+            if type(value) is not int or not low <= value <= high:
+                raise InvalidRules(field.name, value, f"an integer from {low} to {high}")
+        if self.strikes > self.strikes_max:
+            raise InvalidRules("strikes", self.strikes, f"at most strikes_max, {self.strikes_max}")
+
+    def words(self) -> tuple[int, ...]:
+        """The thresholds in the order of their declaration, as they are hashed."""
+        return astuple(self)
+
+    @classmethod
+    def from_words(cls, words: tuple[int, ...] | list[int]) -> Rules:
+        """The rules that have these words.
+
+        Raises:
+            InvalidRules: if there are too few or too many, or one is out of range.
+        """
+        if len(words) != len(fields(cls)):
+            raise InvalidRules("words", len(words), f"{len(fields(cls))} in number")
+        return cls(*words)
+
+
+_RANGES = {
+    "replay_permille": (1, 1000),
+    "response_cap_times": (1, 1000),
+    "run": (1, 3),
+    "outlying_krum_percent": (100, 10_000),
+    "strikes": (1, 7),
+    "strikes_max": (1, 7),
+    "sample_cap": (1, 1 << 29),
+}

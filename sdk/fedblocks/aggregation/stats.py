@@ -1,0 +1,214 @@
+"""Per client a few integers, from which its verdict follows.
+
+Each is a function of the client's row of the Gram matrix, of the norms and of what the last epoch carried over, so
+that one row is enough to check it. Nothing here decides; :mod:`fedblocks.aggregation.verdicts` does.
+
+The response is the figure to understand. An honest client minimises its own loss. When the model moves by g, the
+client's update changes from p to u, and for a convex loss ``<u - p, g> <= 0``, whatever its data: gradients are
+monotone. Who works against the others responds the other way. With the weights omega of the last epoch's accepted
+updates, ``sum_j omega_j p_j`` is g before it was divided and floored, so that all is exact:
+
+- ``M_i = sum_j omega_j <p_i, p_j>``, carried over from the last epoch's row,
+- ``D_i = sum_j omega_j <u_i, p_j> - M_i``, the response, and
+- ``N = sum_i omega_i M_i``, the squared length of that sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+
+from fedblocks.aggregation.gram import Gram
+from fedblocks.aggregation.krum import (
+    count_opposed,
+    krum_scores,
+    lower_median,
+    lower_quartile,
+    model_correlation,
+    normalised_krum_scores,
+)
+from fedblocks.aggregation.rules import Rules
+from fedblocks.types import MAX_COHORT
+
+NO_SEAT = MAX_COHORT
+"""Stands for "no seat" where a stat names one."""
+
+
+@dataclass(frozen=True)
+class ClientStats:
+    """The figures of one client in one epoch; squared lengths and products are in units of 2**-28 (see SCALE_BITS).
+
+    Attributes:
+        norm: |u|^2.
+        last_norm: |p|^2, p its own last update.
+        own_last: <u, p>.
+        delta: <u, g>.
+        base: <u, w>.
+        correlation: of the base and the client's updated model, in units of 2**-30.
+        krum: Krum score among the participants.
+        normalised_krum: the same on updates of length one, in units of 2**-30.
+        nearest: the seat whose update is nearest, and
+        nearest_distance: the squared distance to it.
+        earlier_distance: the smallest squared distance to any last update or to g.
+        replayed: the seat whose last update is most similar (largest positive cosine), or NO_SEAT, and
+        replayed_product: <u, p> with that seat's last update, and
+        replayed_norm: its |p|^2.
+        opposed: how many others have a negative cosine with u,
+        opposed_outlying: ... below rule outlying_opposed_percent,
+        opposed_strongly: ... below rule opposed_percent.
+        response: D, see the module.
+    """
+
+    norm: int
+    last_norm: int
+    own_last: int
+    delta: int
+    base: int
+    correlation: int
+    krum: int
+    normalised_krum: int
+    nearest: int
+    nearest_distance: int
+    earlier_distance: int
+    replayed: int
+    replayed_product: int
+    replayed_norm: int
+    opposed: int
+    opposed_outlying: int
+    opposed_strongly: int
+    response: int
+
+    def words(self) -> tuple[int, ...]:
+        """The figures in the order of their declaration, as they are committed."""
+        return astuple(self)
+
+
+@dataclass(frozen=True)
+class CohortStats:
+    """The figures of a whole epoch that single clients are compared with.
+
+    Attributes:
+        participants: how many took part.
+        median_norm: lower median of |u|^2.
+        median_krum: lower median of the Krum scores.
+        median_normalised_krum: the same on normalised updates.
+        quartile_distance: lower quartile of the squared distances of all pairs.
+        delta_norm: |g|^2.
+        base_norm: |w|^2.
+        weight: Omega, the sum of the last epoch's weights.
+        step_norm: N, |sum omega p|^2, see the module.
+    """
+
+    participants: int
+    median_norm: int
+    median_krum: int
+    median_normalised_krum: int
+    quartile_distance: int
+    delta_norm: int
+    base_norm: int
+    weight: int
+    step_norm: int
+
+
+def _most_similar_last(gram: Gram, seat: int) -> int:
+    """The seat whose last update has the largest positive cosine with a seat's update; the first of equals."""
+    best = NO_SEAT
+    for other, (product, norm) in enumerate(zip(gram.last[seat], gram.last_norms, strict=True)):
+        if product <= 0:
+            continue
+        # cos^2 grows with product^2 / norm; compared without a division.
+        if best == NO_SEAT or product**2 * gram.last_norms[best] > gram.last[seat][best] ** 2 * norm:
+            best = other
+    return best
+
+
+def _earlier_distance(gram: Gram, seat: int) -> int:
+    distances = [
+        gram.norm(seat) + norm - 2 * product for product, norm in zip(gram.last[seat], gram.last_norms, strict=True)
+    ]
+    return min(*distances, gram.norm(seat) + gram.delta_norm - 2 * gram.delta[seat])
+
+
+def client_stats(
+    gram: Gram, seats: Sequence[int], weights: Sequence[int], carried: Sequence[int], rules: Rules
+) -> dict[int, ClientStats]:
+    """The figures of every participant.
+
+    Args:
+        gram: the inner products of this epoch.
+        seats: who took part, ascending.
+        weights: the last epoch's weights omega, one for each of the n seats, 0 for who was not accepted.
+        carried: the last epoch's M, one for each of the n seats.
+        rules: thresholds of the counted figures.
+
+    Returns:
+        By seat.
+    """
+    krum = krum_scores(gram, seats)
+    normalised = normalised_krum_scores(gram, seats)
+    stats = {}
+    for seat in seats:
+        nearest = min(
+            (other for other in seats if other != seat), key=lambda o: gram.distance(seat, o), default=NO_SEAT
+        )
+        replayed = _most_similar_last(gram, seat)
+        moved = sum(weight * product for weight, product in zip(weights, gram.last[seat], strict=True))
+        stats[seat] = ClientStats(
+            norm=gram.norm(seat),
+            last_norm=gram.last_norms[seat],
+            own_last=gram.last[seat][seat],
+            delta=gram.delta[seat],
+            base=gram.base[seat],
+            correlation=model_correlation(gram, seat),
+            krum=krum[seat],
+            normalised_krum=normalised[seat],
+            nearest=nearest,
+            nearest_distance=0 if nearest == NO_SEAT else gram.distance(seat, nearest),
+            earlier_distance=_earlier_distance(gram, seat),
+            replayed=replayed,
+            replayed_product=0 if replayed == NO_SEAT else gram.last[seat][replayed],
+            replayed_norm=0 if replayed == NO_SEAT else gram.last_norms[replayed],
+            opposed=count_opposed(gram, seat, seats, 0),
+            opposed_outlying=count_opposed(gram, seat, seats, rules.outlying_opposed_percent),
+            opposed_strongly=count_opposed(gram, seat, seats, rules.opposed_percent),
+            response=moved - carried[seat],
+        )
+    return stats
+
+
+def cohort_stats(
+    gram: Gram, stats: dict[int, ClientStats], weights: Sequence[int], carried: Sequence[int]
+) -> CohortStats:
+    """The figures of the whole epoch; arguments as for :func:`client_stats`.
+
+    Raises:
+        ValueError: if nobody took part.
+    """
+    seats = sorted(stats)
+    distances = [gram.distance(a, b) for a in seats for b in seats if a < b]
+    return CohortStats(
+        participants=len(seats),
+        median_norm=lower_median([stats[seat].norm for seat in seats]),
+        median_krum=lower_median([stats[seat].krum for seat in seats]),
+        median_normalised_krum=lower_median([stats[seat].normalised_krum for seat in seats]),
+        quartile_distance=lower_quartile(distances) if distances else 0,
+        delta_norm=gram.delta_norm,
+        base_norm=gram.base_norm,
+        weight=sum(weights),
+        step_norm=sum(weight * product for weight, product in zip(weights, carried, strict=True)),
+    )
+
+
+def carried_products(gram: Gram, participants: Sequence[int], weights: Sequence[int]) -> tuple[int, ...]:
+    """M of every seat for the next epoch: ``M_i = sum_j omega_j <p_i, p_j>`` with this epoch's weights.
+
+    What is u now is p in the next epoch; a seat that did not take part keeps the p that it has. All products are in
+    this epoch's rows, because only participants have a weight.
+    """
+    took_part = set(participants)
+    return tuple(
+        sum(
+            weights[j] * (gram.updates[i][j] if i in took_part else gram.last[j][i]) for j in participants if weights[j]
+        )
+        for i in range(gram.seats)
+    )
