@@ -61,9 +61,16 @@ def krum_scores(gram: Gram, seats: Sequence[int]) -> dict[int, int]:
 
 
 def cosine(product: int, norm_a: int, norm_b: int) -> int:
-    """``floor(2**30 <a, b> / isqrt(|a|^2 |b|^2))``, 0 if either vector is zero."""
-    length = isqrt(norm_a * norm_b)
-    return product * COSINE_SCALE // length if length else 0
+    """``2**30 <a, b> / (|a| |b|)``, cut off towards zero; 0 if either vector is zero.
+
+    The root is taken last, of ``2**60 <a, b>^2 // (|a|^2 |b|^2)``, so that the result is exact to its last unit and
+    never leaves -2**30 to 2**30. Every intermediate value fits 256 bits.
+    """
+    norms = norm_a * norm_b
+    if not norms:
+        return 0
+    magnitude = isqrt(COSINE_SCALE**2 * product**2 // norms)
+    return magnitude if product > 0 else -magnitude
 
 
 def normalised_krum_scores(gram: Gram, seats: Sequence[int]) -> dict[int, int]:

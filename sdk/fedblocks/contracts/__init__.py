@@ -1,0 +1,1 @@
+"""The contracts of the protocol, one typed class each."""
