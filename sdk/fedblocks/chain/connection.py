@@ -1,0 +1,172 @@
+"""A connection to one chain through one HTTP node.
+
+A node is somebody else's computer: it may be down, slow, or serve another chain than one believes. A
+:class:`Connection` is therefore opened with a timeout, asks the node which chain it serves before anything else, and
+turns every failure to get an answer into :class:`NodeUnreachable`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from web3 import HTTPProvider, Web3
+from web3.exceptions import BlockNotFound, Web3RPCError
+from web3.providers.rpc.utils import ExceptionRetryConfiguration
+from web3.types import RPCEndpoint, RPCResponse
+
+from fedblocks.chain.events import EventRegistry
+from fedblocks.exceptions import FedBlocksError
+from fedblocks.types import Address, BlockNumber, Hash32, Timestamp, Wei
+
+Block = int | bytes | str
+"""Which block a read is about: a number, a block hash, or a tag such as ``"latest"`` or ``"finalized"``."""
+
+
+class NodeUnreachable(FedBlocksError, ConnectionError):
+    """The node at a URL gave no usable answer in time."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        self.url = redact(url)
+        super().__init__(f"no answer from the node at {self.url}: {reason}")
+
+
+class WrongChain(FedBlocksError, ValueError):
+    """The node serves another chain than the one that was asked for."""
+
+    def __init__(self, expected: int, actual: int) -> None:
+        self.expected, self.actual = expected, actual
+        super().__init__(f"the node serves chain {actual}, but chain {expected} was asked for")
+
+
+class UnknownBlock(FedBlocksError, LookupError):
+    """The node has no such block: it is not mined yet, or was reorganised away."""
+
+    def __init__(self, block: Block) -> None:
+        super().__init__(f"the node has no block {block.hex() if isinstance(block, bytes) else block}")
+
+
+class NoCodeAtAddress(FedBlocksError, LookupError):
+    """There is no contract at an address on this chain."""
+
+    def __init__(self, contract: str, address: str, chain_id: int) -> None:
+        self.contract, self.address, self.chain_id = contract, address, chain_id
+        super().__init__(
+            f"{contract}: there is no code at {address} on chain {chain_id}; is this the right deployments file?"
+        )
+
+
+def redact(url: str) -> str:
+    """A URL as it may be shown: providers put the API key into the path, the query or the user name."""
+    parts = urlsplit(url)
+    port = f":{parts.port}" if parts.port else ""
+    hidden = "/…" if parts.path.strip("/") or parts.query or parts.username else ""
+    return f"{parts.scheme}://{parts.hostname}{port}{hidden}"
+
+
+@dataclass(frozen=True, slots=True)
+class BlockHeader:
+    """What FedBlocks uses of a block."""
+
+    number: BlockNumber
+    hash: Hash32
+    parent_hash: Hash32
+    timestamp: Timestamp
+    base_fee: Wei | None
+    """None where the chain has no base fee: transactions there carry one plain gas price."""
+
+
+class _Provider(HTTPProvider):
+    """web3's HTTP provider, with every failure to get an answer as NodeUnreachable."""
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        try:
+            return super().make_request(method, params)
+        except requests.Timeout as error:
+            raise NodeUnreachable(str(self.endpoint_uri), f"{method} timed out") from error
+        except requests.HTTPError as error:
+            status = error.response.status_code if error.response is not None else "error"
+            raise NodeUnreachable(str(self.endpoint_uri), f"{method} was answered with HTTP {status}") from error
+        except requests.RequestException as error:
+            # requests repeats the whole URL in its message, with the API key in it.
+            raise NodeUnreachable(str(self.endpoint_uri), "the connection failed") from error
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise NodeUnreachable(str(self.endpoint_uri), f"{method} was not answered with JSON") from error
+
+
+class Connection:
+    """One chain, seen through one node.
+
+    Every object that shares a connection shares its :attr:`events`, so that a receipt is decoded in full although
+    several contracts have a part in it.
+    """
+
+    def __init__(self, web3: Web3, url: str, chain_id: int) -> None:
+        self.web3 = web3
+        self.chain_id = chain_id
+        self.url = redact(url)
+        self.events = EventRegistry(web3)
+
+    @classmethod
+    def open(cls, url: str, *, chain_id: int | None = None, timeout: float = 10.0) -> Connection:
+        """Connect to a node.
+
+        Args:
+            url: The node's HTTP endpoint.
+            chain_id: The chain that is expected; whatever the node serves is accepted when it is left out.
+            timeout: Seconds to wait for each answer.
+
+        Raises:
+            NodeUnreachable: if there is no answer.
+            WrongChain: if the node serves another chain.
+        """
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise NodeUnreachable(url, "only http and https nodes are supported")
+        # Reads are tried twice, because a node may close an idle connection; a transaction is never sent twice here.
+        retry = ExceptionRetryConfiguration(errors=(requests.ConnectionError,), retries=2, backoff_factor=0.05)
+        provider = _Provider(url, request_kwargs={"timeout": timeout}, exception_retry_configuration=retry)
+        web3 = Web3(provider)
+        try:
+            actual = int(web3.eth.chain_id)
+        except Web3RPCError as error:
+            raise NodeUnreachable(url, f"it does not say which chain it serves ({error})") from error
+        if chain_id is not None and actual != chain_id:
+            raise WrongChain(chain_id, actual)
+        return cls(web3, url, actual)
+
+    def block(self, block: Block = "latest") -> BlockHeader:
+        """The header of a block."""
+        try:
+            found = self.web3.eth.get_block(block)  # type: ignore[arg-type]
+        except BlockNotFound as error:
+            raise UnknownBlock(block) from error
+        base_fee = found.get("baseFeePerGas")
+        return BlockHeader(
+            number=BlockNumber(int(found["number"])),
+            hash=Hash32(bytes(found["hash"])),
+            parent_hash=Hash32(bytes(found["parentHash"])),
+            timestamp=Timestamp(int(found["timestamp"])),
+            base_fee=None if base_fee is None else Wei(int(base_fee)),
+        )
+
+    def block_number(self) -> BlockNumber:
+        """The number of the newest block."""
+        return BlockNumber(int(self.web3.eth.block_number))
+
+    def balance(self, address: Address, block: Block = "latest") -> Wei:
+        """The ether that an address holds."""
+        return Wei(int(self.web3.eth.get_balance(address, block)))  # type: ignore[arg-type]
+
+    def code(self, address: Address, block: Block = "latest") -> bytes:
+        """The code at an address; empty where there is no contract."""
+        return bytes(self.web3.eth.get_code(address, block))  # type: ignore[arg-type]
+
+    def rpc(self, method: str, *params: Any) -> Any:
+        """Call a JSON-RPC method that has no name here, and return its bare result."""
+        return self.web3.manager.request_blocking(RPCEndpoint(method), list(params))
+
+    def __repr__(self) -> str:
+        return f"<Connection chain={self.chain_id} url={self.url}>"
