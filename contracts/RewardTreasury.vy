@@ -1,0 +1,24 @@
+# pragma version 0.4.3
+# pragma evm-version cancun
+# SPDX-License-Identifier: Apache-2.0
+"""
+@title RewardTreasury
+@license Apache-2.0
+@author The FedBlocks developers
+@notice The protocol's income: base fees, its share of every billed epoch, remainders and forfeited rewards.
+"""
+
+from .modules import treasury
+
+
+initializes: treasury
+
+exports: treasury.__interface__
+
+
+@deploy
+def __init__(admin: address):
+    """
+    @param admin Who may withdraw
+    """
+    treasury.__init__("RewardTreasury", admin)
