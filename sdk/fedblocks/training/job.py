@@ -27,6 +27,8 @@ MAX_EPOCHS = 1024
 
 MAX_CLASSES = 65_536
 _MAX_SAFE = 2**53 - 1  # what a JSON number holds exactly in every language
+_LONGEST_TEXT = 1 << 20
+_MOST_BRACKETS = 16
 _WORD = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -153,9 +155,14 @@ class JobRequest:
         Raises:
             InvalidJob: if it is no job of this version.
         """
+        if isinstance(text, bytes):
+            text = text.decode("ascii", "replace")
+        # Texts come from strangers, and Python's JSON reader can be made to overflow the stack.
+        if len(text) > _LONGEST_TEXT or text.count("[") + text.count("{") > _MOST_BRACKETS:
+            raise InvalidJob("text", "is longer or deeper than any job")
         try:
             document = json.loads(text, object_pairs_hook=_without_repetition)
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise InvalidJob("text", f"is not JSON: {error}") from error
         if not isinstance(document, dict):
             raise InvalidJob("text", "is not a JSON object")
