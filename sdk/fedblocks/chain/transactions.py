@@ -218,8 +218,7 @@ class TransactionSender:
         if self.address is not None and balance < call.value:
             raise InsufficientFunds(sender, balance, call.value)
         try:
-            if call.to is not None:
-                web3.eth.call(transaction)
+            # Estimating is simulating: the node runs the transaction, and a refusal comes back with its reason.
             gas = int(int(web3.eth.estimate_gas(transaction)) * self._gas_margin)
         except ContractLogicError as error:
             raise revert_of_error(error) from None

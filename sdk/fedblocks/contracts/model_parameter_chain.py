@@ -170,6 +170,9 @@ class Instance:
     posted_epochs: int
     finalized_epochs: int
     last_activity: Timestamp
+    """When the aggregator last gave a sign of life, or was named."""
+    last_progress: Timestamp
+    """When an epoch was last posted, or the instance was opened or configured."""
     stopped_at: Timestamp
     cohort_hash: Hash32
     genesis_model_root: Hash32

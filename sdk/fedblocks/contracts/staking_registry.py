@@ -170,6 +170,6 @@ class StakingRegistry(Contract):
         """Take the sender's stake out of service; it can be withdrawn once the staking period has passed."""
         return self._send("unRegister")
 
-    def withdraw_stake(self) -> Receipt:
-        """Pay the sender its unbonding stake."""
-        return self._send("withdrawStake")
+    def withdraw_stake(self, receiver: Address | None = None) -> Receipt:
+        """Pay the sender its unbonding stake, to `receiver` if one is given."""
+        return self._send("withdrawStake", *(() if receiver is None else (receiver,)))
