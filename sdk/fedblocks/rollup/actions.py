@@ -7,9 +7,9 @@ open it. The sequencer answers with a signed *acknowledgement*, with which a cli
 *data profile* says what data a client has, so that jobs find it.
 
 The signing domain holds the chain and the ModelParameterChain contract, so that nothing signed for one deployment
-counts in another. A signature is 65 bytes: r ‖ s ‖ v, v being 27 or 28, and s in the lower half of the curve's order: of
-the two signatures that any holder of one can make, only one is valid, so that a commit's leaf cannot be made again with
-the other.
+counts in another. A signature is 65 bytes: r ‖ s ‖ v, v being 27 or 28, and s in the lower half of the curve's order:
+of the two signatures that any holder of one can make, only one is valid, so that a commit's leaf cannot be made again
+with the other.
 """
 
 from __future__ import annotations

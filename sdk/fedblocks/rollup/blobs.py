@@ -1,0 +1,162 @@
+"""Blobs: updates, models and manifests, found by what they contain.
+
+A blob's address is the keccak-256 of its bytes. Whoever has the address from a header can therefore fetch the blob from
+anyone and check it; a blob can't be changed, only be there or not; storing it twice is storing it once. Where the blobs
+are is a URL of fsspec: ``file:///var/lib/fedblocks/blobs``, ``memory://test``, or an object store.
+
+On a disk a blob is written beside its place, forced to the disk and renamed into it, so that a node killed at any
+instant leaves a whole blob or none. (An unfinished file begins with ``.new-`` and may be deleted.)
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
+
+from fedblocks.exceptions import FedBlocksError
+from fedblocks.rollup.keccak import keccak256
+from fedblocks.rollup.storage import StorageError, write_error
+from fedblocks.types import Hash32
+
+UNFINISHED_PREFIX = ".new-"
+
+
+class BlobMissing(FedBlocksError, KeyError):
+    """No blob with this address is in the store."""
+
+    def __init__(self, address: Hash32, path: str) -> None:
+        super().__init__(f"no blob 0x{address.hex()} in {path}; it has to be fetched from whoever published it")
+        self.address, self.path = address, path
+
+    def __str__(self) -> str:
+        # KeyError would show the sentence in quotes.
+        return str(self.args[0])
+
+
+class BlobCorrupt(FedBlocksError, ValueError):
+    """The bytes found under an address have another hash."""
+
+    def __init__(self, address: Hash32, actual: Hash32, path: str) -> None:
+        super().__init__(
+            f"{path} should hash to 0x{address.hex()} but hashes to 0x{actual.hex()}; "
+            "discard it and fetch the blob again"
+        )
+        self.address, self.actual, self.path = address, actual, path
+
+
+class BlobStore:
+    """Content-addressed blobs under one fsspec URL."""
+
+    def __init__(self, url: str) -> None:
+        """Use the blobs at a URL, whose folder is made by the first :meth:`put`.
+
+        Raises:
+            ValueError: if fsspec knows no such protocol.
+        """
+        self.url = url
+        self._fs, self._root = url_to_fs(url)
+        self._is_local = isinstance(self._fs, LocalFileSystem)
+
+    def path_of(self, address: Hash32) -> str:
+        """Where a blob is, within the URL's file system; 256 folders keep each of them short."""
+        name = address.hex()
+        return f"{self._root}/{name[:2]}/{name}"
+
+    def put(self, data: bytes | bytearray | memoryview) -> Hash32:
+        """Store a blob, which is not copied, and return its address. A blob that is there already is left alone.
+
+        Raises:
+            StorageFull: if there is no room.
+            StorageReadOnly: if the place may not be written.
+            StorageError: if writing fails for another reason.
+        """
+        view = memoryview(data).cast("B")
+        address = keccak256(view)
+        path = self.path_of(address)
+        with self._writing(path):
+            if not (self._fs.exists(path) and self._fs.size(path) == len(view)):
+                if self._is_local:
+                    _write_atomically(Path(path), view)
+                else:
+                    # The others show a blob when it is complete, and have no cheap rename.
+                    self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+                    self._fs.pipe_file(path, data if isinstance(data, bytes) else bytes(view))
+        return address
+
+    def get(self, address: Hash32) -> bytes:
+        """The blob with this address, checked against it.
+
+        Raises:
+            BlobMissing: if there is none.
+            BlobCorrupt: if its bytes hash to something else.
+            StorageError: if it cannot be read.
+        """
+        path = self.path_of(address)
+        try:
+            data: bytes = Path(path).read_bytes() if self._is_local else self._fs.cat_file(path)
+        except FileNotFoundError as error:
+            raise BlobMissing(address, self.url) from error
+        except OSError as error:
+            raise StorageError(path, f"cannot be read: {error.strerror or error}") from error
+        actual = keccak256(data)
+        if actual != address:
+            raise BlobCorrupt(address, actual, path)
+        return data
+
+    def has(self, address: Hash32) -> bool:
+        """Whether there is a blob with this address; its bytes are only checked by :meth:`get`."""
+        return bool(self._fs.exists(self.path_of(address)))
+
+    def discard(self, address: Hash32) -> None:
+        """Delete a blob, for example one that is corrupt; no error when it isn't there.
+
+        Raises:
+            StorageReadOnly: if the place may not be written.
+        """
+        path = self.path_of(address)
+        with self._writing(path):
+            if self._fs.exists(path):
+                self._fs.rm_file(path)
+
+    @contextmanager
+    def _writing(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except StorageError:
+            raise
+        except OSError as error:
+            raise write_error(error, path) from error
+
+
+def _write_atomically(path: Path, data: memoryview) -> None:
+    """Write a file so that it is there completely, after a power failure too, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(UNFINISHED_PREFIX + secrets.token_hex(8))
+    try:
+        with unfinished.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable; where folders cannot be opened, the system does it by itself."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
