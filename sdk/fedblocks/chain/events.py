@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import IntEnum
 from typing import Any, TypeVar
@@ -54,7 +54,8 @@ def to_type(hint: Any, value: Any) -> Any:
     if isinstance(hint, type) and issubclass(hint, IntEnum):
         return hint(value)
     if isinstance(hint, type) and is_dataclass(hint):
-        return from_words(hint, value)
+        # web3 gives a struct as a mapping within an event and as a tuple elsewhere.
+        return from_words(hint, list(value.values()) if isinstance(value, Mapping) else value)
     if typing.get_origin(hint) is tuple:
         return tuple(value)
     return bytes(value) if isinstance(value, bytes) else value

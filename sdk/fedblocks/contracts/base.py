@@ -9,9 +9,11 @@ succeeded, with its events.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 from eth_abi.exceptions import DecodingError
+from eth_typing import ABIFunction
+from eth_utils.abi import abi_to_signature
 from web3.exceptions import BadFunctionCallOutput, ContractLogicError
 
 from fedblocks.chain.connection import Block, Connection, NoCodeAtAddress
@@ -87,20 +89,23 @@ class Contract:
         return self.sender.send(self._call(function, arguments, value))
 
     def _call(self, function: str, arguments: Sequence[Any], value: Wei) -> Call:
-        names = self._argument_names(function, len(arguments))
+        entry = self._entry(function, len(arguments))
+        names = [str(item["name"]) for item in entry["inputs"]]
+        # By its whole signature: functions with optional arguments share a name, which web3 cannot always tell apart.
+        data = self._contract.encode_abi(abi_to_signature(cast(ABIFunction, entry)), list(arguments))
         return Call(
             contract=self.NAME,
             function=function,
             to=self.address,
-            data=bytes.fromhex(self._contract.encode_abi(function, list(arguments)).removeprefix("0x")),
+            data=bytes.fromhex(data.removeprefix("0x")),
             value=value,
             arguments=dict(zip(names, arguments, strict=True)),
         )
 
-    def _argument_names(self, function: str, count: int) -> list[str]:
+    def _entry(self, function: str, count: int) -> dict[str, Any]:
         for entry in self.artifact().abi:
             if entry["type"] == "function" and entry["name"] == function and len(entry["inputs"]) == count:
-                return [str(item["name"]) for item in entry["inputs"]]
+                return entry
         raise TypeError(f"{self.NAME}.{function} does not take {count} arguments")
 
     def __repr__(self) -> str:

@@ -293,6 +293,10 @@ class ModelParameterChain(Contract):
         epoch, reason = self._read("getVerdict", instance_id, client, block=block)
         return Verdict(epoch=EpochNumber(epoch), reason=SlashReason(reason)) if reason else None
 
+    def is_finally_slashable(self, instance_id: InstanceId, client: Address, block: Block = "latest") -> bool:
+        """Whether a client's stake may be taken for what it did in an instance."""
+        return bool(self._read("isFinallySlashable", instance_id, client, block=block))
+
     def settlement(self, instance_id: InstanceId, block: Block = "latest") -> Settlement:
         """What the settling of an instance goes by."""
         return self._read_as(Settlement, "getSettlement", instance_id, block=block)

@@ -14,7 +14,7 @@ from fedblocks.chain.connection import Block
 from fedblocks.chain.events import ChainEvent
 from fedblocks.chain.transactions import Receipt
 from fedblocks.contracts.base import Contract
-from fedblocks.types import Address, Hash32, InstanceId, Wei
+from fedblocks.types import Address, Hash32, InstanceId, Seat, Wei
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +157,10 @@ class RewardManager(Contract):
     def cohort(self, instance_id: InstanceId, block: Block = "latest") -> tuple[Address, ...]:
         """An instance's clients; a client's index is its seat."""
         return tuple(self._read("getCohort", instance_id, block=block))
+
+    def client(self, instance_id: InstanceId, seat: Seat, block: Block = "latest") -> Address:
+        """The client in a seat."""
+        return Address(self._read("getClient", instance_id, seat, block=block))
 
     def reward(self, instance_id: InstanceId, client: Address, block: Block = "latest") -> Wei:
         """What a client can claim from an instance."""
