@@ -72,8 +72,7 @@ class FedBlocks:
         connection = Connection.open(url, chain_id=known.chain_id, timeout=timeout)
         sender = TransactionSender(connection, signer, address=address, confirm=confirm, dry_run=dry_run)
         fedblocks = cls(connection, known, sender)
-        for contract in fedblocks.contracts:
-            contract.check_code()
+        fedblocks.check()
         return fedblocks
 
     @classmethod
@@ -85,6 +84,11 @@ class FedBlocks:
     def contracts(self) -> tuple[Contract, ...]:
         """All six contracts, in the order in which they were deployed."""
         return (self.slash_treasury, self.reward_treasury, self.staking, self.rewards, self.chain, self.slashing)
+
+    def check(self) -> None:
+        """Raise NoCodeAtAddress unless every contract of the deployment is there."""
+        for contract in self.contracts:
+            contract.check_code()
 
     def acting_as(self, signer: Signer) -> FedBlocks:
         """The same deployment over the same connection, with another account signing."""
