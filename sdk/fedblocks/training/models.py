@@ -81,7 +81,8 @@ def reproducible(seed: int, threads: int = 1) -> Iterator[torch.Generator]:
 
     PyTorch's global generator is seeded and its number of threads set, and both are as they were afterwards. They
     belong to the whole process, so one such block runs at a time: a second thread waits. Train in several processes,
-    not in several threads.
+    not in several threads. What is drawn on an accelerator (dropout there) has a generator of its own and is not
+    seeded.
 
     Args:
         seed: 0 to 2**64 - 1.
