@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fedblocks.chain.connection import Connection
 from fedblocks.chain.events import ChainEvent
@@ -21,6 +23,9 @@ from fedblocks.contracts.staking_registry import StakingRegistry
 from fedblocks.contracts.treasury import RewardTreasury, SlashTreasury
 from fedblocks.deployments import Deployment
 from fedblocks.types import Address
+
+if TYPE_CHECKING:
+    from fedblocks.training.jobs import Jobs
 
 
 class FedBlocks:
@@ -80,6 +85,13 @@ class FedBlocks:
         """Connect as a configuration says."""
         return cls.connect(config.url, config.deployment, signer=signer, timeout=config.timeout)
 
+    @cached_property
+    def jobs(self) -> Jobs:
+        """Jobs from request to refund; needs the extra ``fedblocks[training]``."""
+        from fedblocks.training.jobs import Jobs  # PyTorch takes seconds and is an extra
+
+        return Jobs(self.connection, self.staking, self.rewards, self.chain)
+
     @property
     def contracts(self) -> tuple[Contract, ...]:
         """All six contracts, in the order in which they were deployed."""
@@ -102,7 +114,7 @@ class FedBlocks:
             to_block: The last block.
         """
         first = self.deployment.first_block if from_block is None else from_block
-        return self.connection.events.fetch(first, to_block, [contract.address for contract in self.contracts])
+        return self.connection.fetch_events(first, to_block, [contract.address for contract in self.contracts])
 
     def __repr__(self) -> str:
         return f"<FedBlocks chain={self.connection.chain_id} signer={self.sender.address}>"

@@ -1,0 +1,57 @@
+"""`fedblocks`: the command line.
+
+stdout is data, stderr is talk, and the exit code says what kind of end it was.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from fedblocks.cli.demo import demo
+from fedblocks.cli.exit_codes import ExitCode
+from fedblocks.cli.replay import replay
+from fedblocks.chain.reverts import ContractReverted
+from fedblocks.exceptions import FedBlocksError
+from fedblocks.rollup.replay import ReplayMismatch
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="fedblocks")
+def cli() -> None:
+    """FedBlocks: federated learning secured with proof of stake."""
+
+
+cli.add_command(demo)
+cli.add_command(replay)
+
+
+def exit_code_of(error: FedBlocksError) -> ExitCode:
+    """The exit code for an error."""
+    if isinstance(error, ReplayMismatch):
+        return ExitCode.MISMATCH
+    if isinstance(error, ContractReverted):
+        return ExitCode.REVERTED
+    if isinstance(error, (FileNotFoundError, ConnectionError, LookupError)):
+        return ExitCode.MISSING
+    if isinstance(error, ValueError):
+        return ExitCode.USAGE
+    return ExitCode.FAILED
+
+
+def main() -> None:
+    """Run the command line; errors of FedBlocks become one line and an exit code."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(ExitCode.INTERRUPTED)
+    except FedBlocksError as error:
+        click.echo(f"fedblocks: {error}", err=True)
+        sys.exit(exit_code_of(error))
