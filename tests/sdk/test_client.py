@@ -11,7 +11,7 @@ import pytest
 
 import fedblocks
 from fedblocks import FedBlocks
-from fedblocks.chain.connection import NoCodeAtAddress, NodeUnreachable, WrongChain
+from fedblocks.chain.connection import NoCodeAtAddress, NodeRefused, NodeUnreachable, WrongChain
 from fedblocks.chain.node import Anvil
 from fedblocks.chain.transactions import DryRun, NoSigner
 from fedblocks.config import NetworkConfig
@@ -99,3 +99,10 @@ def test_the_package_is_light_until_it_is_used() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = fedblocks.nothing
+
+
+def test_what_the_node_refuses_is_said_in_its_own_words(roles: Roles) -> None:
+    with pytest.raises(NodeRefused, match=r"http://127\.0\.0\.1:\d+ refused"):
+        roles.user.staking.stake_amount(10_000_000)
+    with pytest.raises(NodeRefused, match="refused"):
+        roles.node.connection.rpc("fedblocks_noSuchMethod")

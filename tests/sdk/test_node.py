@@ -107,3 +107,12 @@ def test_an_anvil_on_the_path_is_preferred(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_an_anvil_that_does_not_start_is_quoted() -> None:
     with pytest.raises(AnvilFailed, match="--no-such-option"):
         Anvil(arguments=("--no-such-option",)).start()
+
+
+def test_a_node_can_be_started_again_and_starts_anew() -> None:
+    node = Anvil(accounts=1)
+    with node:
+        node.mine(3)
+    with node:
+        assert node.start() is node
+        assert node.connection.block_number() == 0

@@ -21,6 +21,7 @@ from fedblocks.chain.transactions import (
     Call,
     Declined,
     DryRun,
+    FateUnknown,
     InsufficientFunds,
     NonceTaken,
     NoSigner,
@@ -298,3 +299,32 @@ def test_plans_and_receipts_cannot_be_changed(sender: TransactionSender) -> None
     plan = sender.plan(Call("transfer", "", ZERO_ADDRESS))
     with pytest.raises(dataclasses.FrozenInstanceError):
         plan.gas = 1  # type: ignore[misc]
+
+
+def test_a_node_that_vanishes_while_it_is_sent_to_leaves_the_hash(node: Anvil, to: Any) -> None:
+    def vanishing(answer: Answer, method: RPCEndpoint, params: Any) -> RPCResponse:
+        if method == "eth_sendRawTransaction":
+            answer(method, params) if not vanished else None
+            vanished.append(1)
+            raise NodeUnreachable(node.url, "the connection failed")
+        return answer(method, params)
+
+    vanished: list[int] = []
+    with pytest.raises(FateUnknown) as caught:
+        TransactionSender(odd_connection(node, vanishing), node.signer(USER)).transfer(to, Wei(1))
+    assert len(vanished) == 2
+    mined = node.connection.web3.eth.wait_for_transaction_receipt(caught.value.transaction_hash)  # type: ignore[arg-type]
+    assert mined["status"] == 1
+
+
+def test_a_node_that_vanishes_while_it_is_waited_for_is_asked_again(node: Anvil, to: Any) -> None:
+    silent = [3]
+
+    def silent_for_a_while(answer: Answer, method: RPCEndpoint, params: Any) -> RPCResponse:
+        if method == "eth_getTransactionReceipt" and silent[0]:
+            silent[0] -= 1
+            raise NodeUnreachable(node.url, "the connection failed")
+        return answer(method, params)
+
+    assert TransactionSender(odd_connection(node, silent_for_a_while), node.signer(USER)).transfer(to, Wei(1)).block
+    assert silent == [0]

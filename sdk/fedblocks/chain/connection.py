@@ -8,17 +8,19 @@ turns every failure to get an answer into :class:`NodeUnreachable`.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from web3 import HTTPProvider, Web3
-from web3.exceptions import BlockNotFound, Web3RPCError
+from web3.exceptions import BlockNotFound, ContractLogicError, TransactionNotFound, Web3RPCError
 from web3.providers.rpc.utils import ExceptionRetryConfiguration
 from web3.types import RPCEndpoint, RPCResponse
 
-from fedblocks.chain.events import EventRegistry
+from fedblocks.chain.events import ChainEvent, EventRegistry
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.types import Address, BlockNumber, Hash32, Timestamp, Wei
 
@@ -47,6 +49,14 @@ class UnknownBlock(FedBlocksError, LookupError):
 
     def __init__(self, block: Block) -> None:
         super().__init__(f"the node has no block {block.hex() if isinstance(block, bytes) else block}")
+
+
+class NodeRefused(FedBlocksError, RuntimeError):
+    """The node answered a question with an error: too wide a range of blocks, a state it has dropped, a limit."""
+
+    def __init__(self, url: str, message: str) -> None:
+        self.message = message
+        super().__init__(f"the node at {redact(url)} refused: {message}")
 
 
 class NoCodeAtAddress(FedBlocksError, LookupError):
@@ -79,6 +89,14 @@ class BlockHeader:
     """None where the chain has no base fee: transactions there carry one plain gas price."""
 
 
+def message_of(error: Web3RPCError | ContractLogicError) -> str:
+    """What the node itself said, without web3's wrapping."""
+    response = getattr(error, "rpc_response", None)
+    if response and isinstance(response.get("error"), dict):
+        return str(response["error"].get("message", ""))
+    return str(getattr(error, "message", None) or error)
+
+
 class _Provider(HTTPProvider):
     """web3's HTTP provider, with every failure to get an answer as NodeUnreachable."""
 
@@ -108,7 +126,7 @@ class Connection:
         self.web3 = web3
         self.chain_id = chain_id
         self.url = redact(url)
-        self.events = EventRegistry(web3)
+        self.events = EventRegistry()
 
     @classmethod
     def open(cls, url: str, *, chain_id: int | None = None, timeout: float = 10.0) -> Connection:
@@ -140,7 +158,8 @@ class Connection:
     def block(self, block: Block = "latest") -> BlockHeader:
         """The header of a block."""
         try:
-            found = self.web3.eth.get_block(block)  # type: ignore[arg-type]
+            with self.asking():
+                found = self.web3.eth.get_block(block)  # type: ignore[arg-type]
         except BlockNotFound as error:
             raise UnknownBlock(block) from error
         base_fee = found.get("baseFeePerGas")
@@ -154,19 +173,46 @@ class Connection:
 
     def block_number(self) -> BlockNumber:
         """The number of the newest block."""
-        return BlockNumber(int(self.web3.eth.block_number))
+        with self.asking():
+            return BlockNumber(int(self.web3.eth.block_number))
 
     def balance(self, address: Address, block: Block = "latest") -> Wei:
         """The ether that an address holds."""
-        return Wei(int(self.web3.eth.get_balance(address, block)))  # type: ignore[arg-type]
+        with self.asking():
+            return Wei(int(self.web3.eth.get_balance(address, block)))  # type: ignore[arg-type]
 
     def code(self, address: Address, block: Block = "latest") -> bytes:
         """The code at an address; empty where there is no contract."""
-        return bytes(self.web3.eth.get_code(address, block))  # type: ignore[arg-type]
+        with self.asking():
+            return bytes(self.web3.eth.get_code(address, block))  # type: ignore[arg-type]
 
     def rpc(self, method: str, *params: Any) -> Any:
         """Call a JSON-RPC method that has no name here, and return its bare result."""
-        return self.web3.manager.request_blocking(RPCEndpoint(method), list(params))
+        with self.asking():
+            return self.web3.manager.request_blocking(RPCEndpoint(method), list(params))
+
+    def fetch_events(
+        self, from_block: int = 0, to_block: int | str = "latest", addresses: Sequence[Address] | None = None
+    ) -> tuple[ChainEvent, ...]:
+        """All events of the known contracts (or of some) in a range of blocks, both ends included."""
+        wanted = list(self.events.addresses if addresses is None else addresses)
+        if not wanted:
+            return ()  # an empty list would ask the node for everybody's logs
+        with self.asking():
+            logs = self.web3.eth.get_logs(
+                {"address": wanted, "fromBlock": from_block, "toBlock": to_block}  # type: ignore[typeddict-item]
+            )
+        return self.events.decode(logs)
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Turn the node's errors within the block into NodeRefused; what has a class of its own in web3 stays."""
+        try:
+            yield
+        except (BlockNotFound, TransactionNotFound):
+            raise
+        except Web3RPCError as error:
+            raise NodeRefused(self.url, message_of(error)) from error
 
     def __repr__(self) -> str:
         return f"<Connection chain={self.chain_id} url={self.url}>"

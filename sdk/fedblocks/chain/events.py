@@ -14,7 +14,6 @@ from dataclasses import dataclass, fields, is_dataclass
 from enum import IntEnum
 from typing import Any, TypeVar
 
-from web3 import Web3
 from web3.types import LogReceipt
 
 from fedblocks.types import Address, BlockNumber, Hash32
@@ -81,8 +80,7 @@ def _hints(cls: type) -> dict[str, Any]:
 class EventRegistry:
     """Which contract lives at which address, and the classes of its events."""
 
-    def __init__(self, web3: Web3) -> None:
-        self._web3 = web3
+    def __init__(self) -> None:
         self._decoders: dict[Address, dict[bytes, tuple[Any, type[ChainEvent]]]] = {}
 
     def register(self, address: Address, contract: Any, classes: Iterable[type[ChainEvent]]) -> None:
@@ -126,15 +124,3 @@ class EventRegistry:
                 )
             )
         return tuple(decoded)
-
-    def fetch(
-        self, from_block: int = 0, to_block: int | str = "latest", addresses: Sequence[Address] | None = None
-    ) -> tuple[ChainEvent, ...]:
-        """All events of the known contracts (or of some) in a range of blocks, both ends included."""
-        wanted = list(self.addresses if addresses is None else addresses)
-        if not wanted:
-            return ()  # an empty list would ask the node for everybody's logs
-        logs = self._web3.eth.get_logs(
-            {"address": wanted, "fromBlock": from_block, "toBlock": to_block}  # type: ignore[typeddict-item]
-        )
-        return self.decode(logs)

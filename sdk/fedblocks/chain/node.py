@@ -108,6 +108,9 @@ class Anvil:
             AnvilMissing: if there is no anvil.
             AnvilFailed: if it does not start.
         """
+        if self._process is not None:
+            return self
+        self.__dict__.pop("connection", None)  # a node that was stopped comes back at another port
         command = [
             str(find_anvil()),
             *("--port", "0"),  # the system chooses a free one: no race with other tests

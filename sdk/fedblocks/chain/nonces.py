@@ -26,7 +26,8 @@ class Nonces:
     def next(self, connection: Connection) -> int:
         """The next free nonce."""
         with self.lock:
-            pending = int(connection.web3.eth.get_transaction_count(self._address, "pending"))
+            with connection.asking():
+                pending = int(connection.web3.eth.get_transaction_count(self._address, "pending"))
             # A node behind a load balancer may not have heard yet of what this process has just sent.
             return max(pending, *(nonce + 1 for nonce in self._on_their_way), 0)
 

@@ -19,7 +19,7 @@ from eth_utils.crypto import keccak
 from web3.exceptions import ContractLogicError, TransactionNotFound, Web3RPCError
 from web3.types import TxParams, TxReceipt
 
-from fedblocks.chain.connection import Connection, NodeUnreachable
+from fedblocks.chain.connection import Connection, NodeUnreachable, message_of
 from fedblocks.chain.events import ChainEvent
 from fedblocks.chain.nonces import Outcome, nonces_of, outcome_of
 from fedblocks.chain.reverts import revert_of, revert_of_error
@@ -155,6 +155,16 @@ class TransactionNotMined(FedBlocksError, TimeoutError):
         )
 
 
+class FateUnknown(FedBlocksError, ConnectionError):
+    """The connection failed while a transaction was handed over: the node may have it or not."""
+
+    def __init__(self, call: Call, transaction_hash: Hash32) -> None:
+        self.transaction_hash = transaction_hash
+        super().__init__(
+            f"the connection failed while {call} was sent; look for 0x{transaction_hash.hex()} before sending it again"
+        )
+
+
 class NonceTaken(FedBlocksError, RuntimeError):
     """The nonce that a transaction had to have was used by another transaction of the same account."""
 
@@ -223,7 +233,7 @@ class TransactionSender:
         except ContractLogicError as error:
             raise revert_of_error(error) from None
         except Web3RPCError as error:
-            raise TransactionRejected(call, _message(error)) from error
+            raise TransactionRejected(call, message_of(error)) from error
         plan = TransactionPlan(call=call, sender=sender, gas=gas, gas_price=price, priority_fee=tip)
         if self.address is not None and balance < plan.cost:
             raise InsufficientFunds(sender, balance, plan.cost)
@@ -239,7 +249,8 @@ class TransactionSender:
         Raises:
             ContractReverted: if the contract refuses it, in the simulation or when it is mined.
             NotSent: if there is no signer, in a dry run, or when it was declined; the error carries the plan.
-            InsufficientFunds, NonceTaken, TransactionRejected, TransactionNotMined, NodeUnreachable: as they say.
+            InsufficientFunds, NonceTaken, TransactionRejected, NodeUnreachable: nothing was sent, as they say.
+            TransactionNotMined, FateUnknown: it is or may be on its way; both carry its hash.
         """
         if self.signer is None and self.address is None:
             raise NoSigner(None, call)
@@ -270,9 +281,10 @@ class TransactionSender:
     def _price(self) -> tuple[Wei, Wei | None]:
         eth = self.connection.web3.eth
         base_fee = self.connection.block().base_fee
-        if base_fee is None:
-            return Wei(int(eth.gas_price)), None
-        tip = Wei(int(eth.max_priority_fee))
+        with self.connection.asking():
+            if base_fee is None:
+                return Wei(int(eth.gas_price)), None
+            tip = Wei(int(eth.max_priority_fee))
         # Twice the base fee stays valid through six full blocks; only what a block asks for is paid.
         return Wei(2 * base_fee + tip), tip
 
@@ -284,7 +296,10 @@ class TransactionSender:
                 nonce = nonces.next(self.connection) if fixed is None else fixed
                 raw = signer.sign_transaction(self._transaction(plan, nonce))
                 transaction_hash = Hash32(keccak(raw))
-                outcome, reason = self._hand_over(raw, transaction_hash)
+                try:
+                    outcome, reason = self._hand_over(raw, transaction_hash)
+                except NodeUnreachable as error:
+                    raise FateUnknown(plan.call, transaction_hash) from error
                 if outcome is Outcome.ACCEPTED:
                     nonces.sent(nonce)
                     return transaction_hash, nonce
@@ -306,7 +321,7 @@ class TransactionSender:
                     raise
                 continue  # the node may have it or not: the answer was lost, not necessarily the question
             except (Web3RPCError, ContractLogicError) as error:
-                reason = _message(error)
+                reason = message_of(error)
                 outcome = outcome_of(reason)
                 if outcome is Outcome.NONCE_USED and self._is_known(transaction_hash):
                     return Outcome.ACCEPTED, ""  # our own, from the attempt whose answer was lost
@@ -343,9 +358,11 @@ class TransactionSender:
         while True:
             try:
                 return self.connection.web3.eth.get_transaction_receipt(transaction_hash)  # type: ignore[arg-type]
-            except TransactionNotFound:
+            except (Web3RPCError, NodeUnreachable) as error:
+                # Not found is an error too. Whatever it is, the transaction is out: a node that is fine again in time
+                # still knows what became of it.
                 if time.monotonic() > deadline:
-                    raise TransactionNotMined(call, transaction_hash, self._timeout) from None
+                    raise TransactionNotMined(call, transaction_hash, self._timeout) from error
             # A development node answers at once, a real chain after seconds.
             time.sleep(pause)
             pause = min(1.0, pause * 1.5)
@@ -375,10 +392,3 @@ class TransactionSender:
             contract_address=None if created is None else to_checksum_address(created),
             events=self.connection.events.decode(receipt["logs"]),
         )
-
-
-def _message(error: Exception) -> str:
-    response = getattr(error, "rpc_response", None)
-    if response and isinstance(response.get("error"), dict):
-        return str(response["error"].get("message", ""))
-    return str(getattr(error, "message", None) or error)

@@ -65,7 +65,7 @@ class Contract:
 
     def events(self, from_block: int = 0, to_block: int | str = "latest") -> tuple[ChainEvent, ...]:
         """The contract's events in a range of blocks, both ends included."""
-        return self.connection.events.fetch(from_block, to_block, [self.address])
+        return self.connection.fetch_events(from_block, to_block, [self.address])
 
     def plan(self, function: str, *arguments: Any, value: Wei = Wei(0)) -> TransactionPlan:  # noqa: B008
         """Simulate a function by its ABI name, and say what it would cost; nothing is sent."""
@@ -74,7 +74,8 @@ class Contract:
     def _read(self, function: str, *arguments: Any, block: Block = "latest") -> Any:
         try:
             bound = self._contract.functions[function](*arguments)
-            return bound.call(block_identifier=block)  # type: ignore[arg-type]
+            with self.connection.asking():
+                return bound.call(block_identifier=block)  # type: ignore[arg-type]
         except ContractLogicError as error:
             raise revert_of_error(error) from None
         except (BadFunctionCallOutput, DecodingError):
