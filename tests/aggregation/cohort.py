@@ -20,12 +20,23 @@ Behaviour = Callable[["Cohort", int, np.ndarray], np.ndarray | None]
 
 
 class Cohort:
-    def __init__(self, n: int, behaviours: dict[int, Behaviour] | None = None, seed: int = 0, d: int = 4000) -> None:
+    def __init__(
+        self,
+        n: int,
+        behaviours: dict[int, Behaviour] | None = None,
+        seed: int = 0,
+        d: int = 4000,
+        *,
+        skew: float = 1.0,
+        noise: float = 1.0,
+        rate: float = 0.3,
+    ) -> None:
         self.generator = np.random.default_rng(seed)
         self.n, self.d, self.rules = n, d, Rules()
         self.behaviours = behaviours or {}
         self.common = self.generator.normal(0, 8000, d)
-        self.skew = self.generator.normal(0, 8000, (n, d))
+        self.skew = skew * self.generator.normal(0, 8000, (n, d))
+        self.noise, self.rate = noise, rate
         self.model = np.zeros(d, dtype=np.int32)
         self.last = np.zeros((n, d), dtype=np.int16)
         self.delta = np.zeros(d, dtype=np.int16)
@@ -40,8 +51,8 @@ class Cohort:
     def run_epoch(self) -> Judgement:
         self.epoch += 1
         gone = unpack_reasons(self.carried.slash_reasons)
-        pull = 0.3 * (self.common + self.skew - self.model)
-        noise = self.generator.normal(0, 1, (self.n, self.d)) * np.sqrt(np.mean(pull**2))
+        pull = self.rate * (self.common + self.skew - self.model)
+        noise = self.noise * self.generator.normal(0, 1, (self.n, self.d)) * np.sqrt(np.mean(pull**2))
         self.honest = {seat: np.rint(pull[seat] + noise[seat]) for seat in range(self.n)}
         updates = np.zeros((self.n, self.d), dtype=np.int16)
         samples = {}

@@ -90,6 +90,40 @@ def test_honest_clients_are_never_slashed(n, seed):
     assert cohort.slashed == {}
 
 
+@pytest.mark.parametrize("noise", [0.05, 0.2, 0.5, 1.0])
+@pytest.mark.parametrize("rate", [0.02, 0.1])
+def test_honest_clients_are_never_slashed_for_moving_in_one_direction(noise, rate):
+    # Alike data and few steps: every update is nearly the last global delta, epoch after epoch.
+    cohort = Cohort(10, skew=0.0, noise=noise, rate=rate)
+    cohort.epochs(6)
+    assert cohort.slashed == {}
+
+
+def test_a_client_that_repeats_itself_honestly_is_not_replaying():
+    # Few data, no noise: the update changes from epoch to epoch only as far as the model moves.
+    cohort = Cohort(10, skew=3.0, noise=0.0, rate=0.01)
+    judgement = None
+    for _ in range(4):
+        judgement = cohort.run_epoch()
+    own = judgement.stats[3]
+    assert 1000**2 * own.replayed_product**2 > 999**2 * own.norm * own.replayed_norm, "nearer than .999"
+    assert cohort.slashed == {}
+
+
+def test_accomplices_do_not_hide_one_another_from_the_likeness_to_the_global_delta():
+    cohort = Cohort(10, {8: noisy_global_delta, 9: last_global_delta, 7: last_global_delta})
+    cohort.epochs(4)
+    assert cohort.slashed == {7: "GLOBAL", 8: "GLOBAL", 9: "GLOBAL"}
+
+
+def test_evidence_against_more_than_a_third_slashes_nobody_but_leaves_out_a_third():
+    cohort = Cohort(10, dict.fromkeys(range(6, 10), nothing))
+    judgement = cohort.run_epoch()
+    assert cohort.slashed == {}
+    assert seats_of(judgement.excluded) == [6, 7, 8]
+    assert judgement.verdicts[9].suspicions == (Suspicion.EVIDENCE,)
+
+
 def test_a_client_whose_last_update_is_copied_keeps_its_stake():
     cohort = Cohort(10, {9: last_of_seat_0, 8: last_of_seat_0})
     cohort.epochs(5)

@@ -28,9 +28,14 @@ class Rules:
         zero_percent: an update shorter than this per cent of the median length is nothing.
         duplicate_percent: two updates nearer to each other than this per cent of their length are one.
         duplicate_other_percent: ... and nearer than this per cent of their distance to any earlier vector.
-        replay_permille: cosine with a last update, above which the update is that one again.
+        replay_permille: cosine with another's last update, above which the update is that one again.
+        own_replay_millionths: cosine with its own last update, above which a client has not trained; nearer to 1,
+            because a client with few data repeats itself honestly.
         global_now_percent: cosine with the last global delta, above which the update is it again.
         global_run_percent: the same, for a run of epochs.
+        global_near_percent: ... and what it differs by from the delta's direction is shorter than this per cent of its
+            distance to its peers: honest updates are alike when training is easy, but no nearer to the last step
+            than to one another.
         noise_percent: cosines within this of zero, for a run of epochs, are noise.
         response_percent: growth along the last step of the model, in per cent of the step, that an honest client
             never shows.
@@ -54,8 +59,10 @@ class Rules:
     duplicate_percent: int = 5
     duplicate_other_percent: int = 50
     replay_permille: int = 999
+    own_replay_millionths: int = 999_999
     global_now_percent: int = 90
     global_run_percent: int = 65
+    global_near_percent: int = 50
     noise_percent: int = 5
     response_percent: int = 10
     response_cosine_percent: int = 3
@@ -98,6 +105,7 @@ class Rules:
 
 _RANGES = {
     "replay_permille": (1, 1000),
+    "own_replay_millionths": (1, 1_000_000),
     "response_cap_times": (1, 1000),
     "run": (1, 3),
     "outlying_krum_percent": (100, 10_000),

@@ -26,6 +26,7 @@ from fedblocks.aggregation.krum import (
     lower_quartile,
     model_correlation,
     normalised_krum_scores,
+    tolerated,
 )
 from fedblocks.aggregation.rules import Rules
 from fedblocks.types import MAX_COHORT
@@ -49,6 +50,8 @@ class ClientStats:
         normalised_krum: the same on updates of length one, in units of 2**-30.
         nearest: the seat whose update is nearest, and
         nearest_distance: the squared distance to it.
+        peer_distance: the f-th smallest squared distance to another's update, f as for Krum: no f - 1 accomplices can
+            make it smaller than the distance to an honest client.
         earlier_distance: the smallest squared distance to any last update or to g.
         replayed: the seat whose last update is most similar (largest positive cosine), or NO_SEAT, and
         replayed_product: <u, p> with that seat's last update, and
@@ -69,6 +72,7 @@ class ClientStats:
     normalised_krum: int
     nearest: int
     nearest_distance: int
+    peer_distance: int
     earlier_distance: int
     replayed: int
     replayed_product: int
@@ -148,9 +152,8 @@ def client_stats(
     normalised = normalised_krum_scores(gram, seats)
     stats = {}
     for seat in seats:
-        nearest = min(
-            (other for other in seats if other != seat), key=lambda o: gram.distance(seat, o), default=NO_SEAT
-        )
+        distances = sorted((gram.distance(seat, other), other) for other in seats if other != seat)
+        nearest_distance, nearest = distances[0] if distances else (0, NO_SEAT)
         replayed = _most_similar_last(gram, seat)
         moved = sum(weight * product for weight, product in zip(weights, gram.last[seat], strict=True))
         stats[seat] = ClientStats(
@@ -163,7 +166,8 @@ def client_stats(
             krum=krum[seat],
             normalised_krum=normalised[seat],
             nearest=nearest,
-            nearest_distance=0 if nearest == NO_SEAT else gram.distance(seat, nearest),
+            nearest_distance=nearest_distance,
+            peer_distance=distances[max(0, tolerated(len(seats)) - 1)][0] if distances else 0,
             earlier_distance=_earlier_distance(gram, seat),
             replayed=replayed,
             replayed_product=0 if replayed == NO_SEAT else gram.last[seat][replayed],
