@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fedblocks.chain.connection import Connection
+from fedblocks.chain.connection import Connection, WrongChain
 from fedblocks.chain.events import ChainEvent
 from fedblocks.chain.signers import Signer
 from fedblocks.chain.transactions import Confirm, TransactionSender
@@ -98,7 +98,9 @@ class FedBlocks:
         return (self.slash_treasury, self.reward_treasury, self.staking, self.rewards, self.chain, self.slashing)
 
     def check(self) -> None:
-        """Raise NoCodeAtAddress unless every contract of the deployment is there."""
+        """Raise WrongChain or NoCodeAtAddress unless every contract of the deployment is there."""
+        if self.connection.chain_id != self.deployment.chain_id:
+            raise WrongChain(self.deployment.chain_id, self.connection.chain_id)
         for contract in self.contracts:
             contract.check_code()
 

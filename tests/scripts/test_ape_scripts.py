@@ -121,10 +121,6 @@ def test_a_deployment_is_managed_from_bond_to_treasury(tmp_path: Path, node: Anv
     deposited = ape.run("manage", "bond", "deposit", str(number), *at)
     assert deposited.returncode == 0, deposited.stderr
     assert deployer.chain.bond(number, deployment.deployer) == ether(1)
-    again = ape.run("manage", "bond", "deposit", str(number), *at)
-    assert again.returncode == 1
-    assert "Error: ModelParameterChain: bond is deposited already" in again.stderr
-    assert "Traceback" not in again.stderr
 
     deployer.chain.stop_instance(number)
     withdrawn = ape.run("manage", "bond", "withdraw", str(number), *at)
@@ -158,7 +154,8 @@ def test_an_account_of_apes_signs_with_its_passphrase(tmp_path: Path, node: Anvi
 def test_a_missing_deployments_file_is_named(ape: Ape, tmp_path: Path) -> None:
     done = ape.run("manage", "status", *NETWORK, "--deployment", str(tmp_path / "absent.json"))
     assert done.returncode == 1
-    assert "there is no deployments file at" in done.stderr
+    assert "Error: there is no deployments file at" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_ape_lists_the_scripts_and_nothing_private(ape: Ape) -> None:

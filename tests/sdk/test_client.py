@@ -35,6 +35,8 @@ def test_it_connects_with_a_deployment_or_its_file(node: Anvil, deployment: Depl
 def test_a_deployment_of_another_chain_is_refused(node: Anvil, deployment: Deployment) -> None:
     with pytest.raises(WrongChain, match="serves chain 31337, but chain 42161"):
         FedBlocks.connect(node.url, replace(deployment, chain_id=42161))
+    with pytest.raises(WrongChain):
+        FedBlocks(node.connection, replace(deployment, chain_id=42161)).check()
 
 
 def test_a_chain_without_the_contracts_is_refused(deployment: Deployment) -> None:
