@@ -405,7 +405,7 @@ class TestTransactions:
         assert [record.sequence for record in stored] == list(range(1, 9))
         assert {record.seat for record in stored} == set(range(8))
 
-    @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(steps=st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=12))
     def test_only_what_was_kept_is_there_and_the_numbers_have_no_gaps(
         self, tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, bool]]

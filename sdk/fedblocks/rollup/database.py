@@ -115,8 +115,12 @@ class Database:
         if self._current is not None:
             yield self._current
             return
-        with self._engine.connect() as connection, connection.begin():
-            yield connection
+        with self._engine.connect() as connection:
+            if self._engine.dialect.name != "sqlite":
+                # SQLite always reads one snapshot; others have to be asked.
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
 
     @property
     def _current(self) -> Connection | None:
