@@ -58,9 +58,10 @@ def _percent(ppm: int) -> str:
 
 
 def _clients_table(outcome: Outcome) -> Table:
-    table = Table(title="Clients", title_justify="left")
-    for heading in ("seat", "client", "at stake", "paid", "left out", "reward", "verdict", "expected"):
-        table.add_column(heading, justify="right" if heading in {"seat", "at stake", "paid", "reward"} else "left")
+    table = Table(title="Clients (stake and reward in ETH)", title_justify="left")
+    for heading in ("seat", "client", "stake", "paid", "out", "reward", "verdict", "expected"):
+        numeric = heading in {"seat", "stake", "paid", "out", "reward"}
+        table.add_column(heading, justify="right" if numeric else "left", no_wrap=numeric or heading == "client")
     for each in outcome.clients:
         if each.slashed:
             verdict = f"[red]slashed in epoch {each.slashed_in}: {each.slashed.name.lower()}[/]"
@@ -70,31 +71,28 @@ def _clients_table(outcome: Outcome) -> Table:
             str(each.cast.seat),
             each.cast.name,
             format_ether(each.stake),
-            f"{each.epochs_paid} epochs",
-            f"{each.epochs_excluded} epochs",
+            str(each.epochs_paid),
+            str(each.epochs_excluded),
             format_ether(each.reward),
             verdict,
             each.cast.expected + ("" if each.as_expected else "  [red bold]— not as expected[/]"),
         )
+    table.caption = "paid, out: epochs that it is paid for, epochs that it was left out of"
     return table
 
 
 def _money_table(outcome: Outcome) -> Table:
     table = Table(title="Money in ETH (net: what the protocol gave or took, gas aside)", title_justify="left")
-    table.add_column("holder")
-    for heading in ("before", "after", "gas paid", "net"):
-        table.add_column(heading, justify="right")
+    table.add_column("holder", no_wrap=True)
+    for heading in ("change of balance", "gas paid", "net"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for each in outcome.ledger:
         table.add_row(
-            each.holder,
-            format_ether(each.before),
-            format_ether(each.after),
-            format_ether(each.gas),
-            format_ether(each.net),
+            each.holder, format_ether(each.after - each.before), format_ether(each.gas), format_ether(each.net)
         )
     table.add_section()
-    total = sum(each.net for each in outcome.ledger)
-    table.add_row("sum", "", "", format_ether(sum(each.gas for each in outcome.ledger)), f"{total} wei")
+    gas = sum(each.gas for each in outcome.ledger)
+    table.add_row("sum", format_ether(-gas), format_ether(gas), f"{sum(each.net for each in outcome.ledger)} wei")
     return table
 
 
@@ -147,7 +145,7 @@ def _show(console: Console, outcome: Outcome) -> None:
 )
 @click.option("--seed", default=0, show_default=True, help="The same seed gives the same headers.")
 @click.option("--rounds", "--epochs", "epochs", default=20, show_default=True, help="Epochs paid for at most.")
-@click.option("--target", type=float, help="Accuracy at which to stop, like 0.82.  [default: by data set]")
+@click.option("--target", type=float, help="accuracy at which to stop, like 0.8.  [default: by data set]")
 @click.option("--model", type=click.Choice(sorted(ARCHITECTURES)), default="mlp", show_default=True)
 @click.option("--data", type=click.Choice(["fashion-mnist", "digits"]), help="[default: fashion-mnist if it is there]")
 @click.option("--alpha", default=0.5, show_default=True, help="Skew of the labels (Dirichlet); small is strong.")
@@ -169,6 +167,8 @@ def demo(
 ) -> None:
     """Run the whole protocol on this machine: chain, training, verdicts, money."""
     console = Console(stderr=True)
+    if not console.is_terminal:
+        console = Console(stderr=True, width=140)
     if attackers.strip() == "list":
         for name, attack in ATTACKS.items():
             click.echo(f"{name:22} {attack.description} ({attack.expected})")
