@@ -9,6 +9,7 @@ It runs Vyper alone: the code is the same as ape's, and nobody needs ape to buil
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import sys
@@ -26,10 +27,12 @@ EVM_VERSION = "cancun"
 
 def compile_contracts(folder: Path = CONTRACTS) -> dict[str, str]:
     """The artefact of every contract in a folder, as the text of its file, by its name."""
-    paths = [str(source) for source in sorted(folder.glob("*.vy"))]
-    outputs = compile_files(paths, ["abi", "bytecode", "bytecode_runtime"], [str(folder.parent)], False)
-    # Vyper gives its list of sources only by itself.
-    bundles = compile_files(paths, ["solc_json"], [str(folder.parent)], False)
+    paths = [str(source.relative_to(folder.parent)) for source in sorted(folder.glob("*.vy"))]
+    # Vyper names sources as seen from where it runs.
+    with contextlib.chdir(folder.parent):
+        outputs = compile_files(paths, ["abi", "bytecode", "bytecode_runtime"], ["."], False)
+        # It gives its list of sources only by itself.
+        bundles = compile_files(paths, ["solc_json"], ["."], False)
     artifacts = {}
     for path, output in outputs.items():
         name = Path(path).stem
@@ -58,7 +61,7 @@ def render(name: str, output: dict[str, Any], sources: dict[str, Any]) -> str:
 def drift(expected: dict[str, str], folder: Path) -> list[str]:
     """What differs between the artefacts as compiled and the files in a folder, one line for each file."""
     lines = []
-    for name, text in expected.items():
+    for name, text in sorted(expected.items()):
         path = folder / f"{name}.json"
         if not path.exists():
             lines.append(f"{path.name}: missing")
@@ -75,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=ARTIFACTS, help="the folder of the artefacts")
     options = parser.parse_args(arguments)
 
-    artifacts = compile_contracts(options.contracts)
+    artifacts = compile_contracts(options.contracts.resolve())
     if options.check:
         lines = drift(artifacts, options.out)
         for line in lines:
