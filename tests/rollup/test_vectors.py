@@ -12,7 +12,7 @@ from fedblocks.rollup.keccak import keccak256
 from fedblocks.rollup.merkle import LeafOutsideTree
 from fedblocks.rollup.vectors import (
     VectorKind,
-    WrongVector,
+    NotAVector,
     WrongVectorSize,
     chunk_at,
     chunk_proof,
@@ -172,13 +172,13 @@ def test_a_chunk_outside_the_tree_is_refused_by_name() -> None:
 
 
 def test_what_is_no_vector_is_refused_with_the_reason() -> None:
-    with pytest.raises(WrongVector, match="float32"):
+    with pytest.raises(NotAVector, match="float32"):
         encode_vector(np.zeros(3, dtype=np.float32))  # type: ignore[arg-type]
-    with pytest.raises(WrongVector, match="2 dimensions"):
+    with pytest.raises(NotAVector, match="2 dimensions"):
         encode_vector(np.zeros((3, 3), dtype=np.int16))
-    with pytest.raises(WrongVector, match="0 values"):
+    with pytest.raises(NotAVector, match="0 values"):
         vector_root(np.zeros(0, dtype=np.int32))
-    with pytest.raises(WrongVector, match=r"int16\[4\] among vectors of int16\[5\]"):
+    with pytest.raises(NotAVector, match=r"int16\[4\] among vectors of int16\[5\]"):
         vector_roots([np.zeros(5, dtype=np.int16), np.zeros(4, dtype=np.int16)])
-    with pytest.raises(WrongVector, match="there are none"):
+    with pytest.raises(NotAVector, match="there are none"):
         vector_roots([])

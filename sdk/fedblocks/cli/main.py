@@ -9,10 +9,10 @@ import sys
 
 import click
 
+from fedblocks.chain.reverts import ContractReverted
 from fedblocks.cli.demo import demo
 from fedblocks.cli.exit_codes import ExitCode
 from fedblocks.cli.replay import replay
-from fedblocks.chain.reverts import ContractReverted
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.replay import ReplayMismatch
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,6 +90,7 @@ class Player:
 @contextmanager
 def open_stage(options: DemoOptions) -> Iterator[Stage]:
     """Start a node, deploy the protocol with the code that the ape script uses, and stop the node at the end."""
+    _clear(options.output)
     with Anvil(accounts=FIRST_CLIENT + options.clients + OUTSIDERS) as node:
         admin_signer = node.signer(ADMIN)
         deployment = deploy_protocol(TransactionSender(node.connection, admin_signer), PARAMETERS)
@@ -102,6 +104,14 @@ def open_stage(options: DemoOptions) -> Iterator[Stage]:
             user=admin.acting_as(node.signer(USER)),
             aggregator=admin.acting_as(node.signer(AGGREGATOR)),
         )
+
+
+def _clear(output: Path) -> None:
+    """Remove what an earlier demo left: every demo has a chain of its own, and the old store belongs to another one."""
+    for name in ("rollup.sqlite", "rollup.sqlite-wal", "rollup.sqlite-shm", "deployment.json", "demo.png"):
+        (output / name).unlink(missing_ok=True)
+    if (output / "blobs").is_dir():
+        shutil.rmtree(output / "blobs")
 
 
 def assemble(stage: Stage, options: DemoOptions, data: Dataset, training: LocalTraining) -> list[Player]:

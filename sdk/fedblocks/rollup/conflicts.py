@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.records import ActionRecord, InstanceKey, InstanceRecord, IntentRecord, Level
+from fedblocks.types import Address
 
 
 class UnknownRecord(FedBlocksError, LookupError):
@@ -12,6 +13,15 @@ class UnknownRecord(FedBlocksError, LookupError):
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} is not in the store")
         self.what = what
+
+
+class CorruptRecord(FedBlocksError, ValueError):
+    """A row is not what was written: somebody, or the disk, has changed it."""
+
+    def __init__(self, epoch: int, client: Address | None, why: str) -> None:
+        whose = f" of client {client}" if client else ""
+        super().__init__(f"the stored record of epoch {epoch}{whose} has been changed: {why}")
+        self.epoch, self.client, self.why = epoch, client, why
 
 
 class WriterConflict(FedBlocksError, RuntimeError):

@@ -17,7 +17,7 @@ from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.actions import Acknowledgement, CommitUpdate, Reveal, action_hash, check_signature
 from fedblocks.rollup.admission import admit_commit, admit_reveal, revealed_hash
 from fedblocks.rollup.blobs import BlobStore
-from fedblocks.rollup.conflicts import UnknownRecord
+from fedblocks.rollup.conflicts import CorruptRecord, UnknownRecord
 from fedblocks.rollup.header import Header
 from fedblocks.rollup.keccak import keccak256
 from fedblocks.rollup.manifest import BlobAddresses, write_manifest
@@ -73,6 +73,15 @@ def _blaming(epoch: int, client: Address | None, what: str) -> Iterator[None]:
         raise ReplayMismatch(epoch, client, f"{what}: {error}") from error
 
 
+@contextmanager
+def _naming_corruption() -> Iterator[None]:
+    """A row that cannot be read is a mismatch of its epoch and client."""
+    try:
+        yield
+    except CorruptRecord as error:
+        raise ReplayMismatch(error.epoch, error.client, error.why) from error
+
+
 def context_of(record: InstanceRecord, blobs: BlobStore) -> tuple[InstanceContext, Int32Array]:
     """The instance that is stored, and its genesis model.
 
@@ -121,8 +130,10 @@ class Replay:
         Raises:
             ReplayMismatch: at the first that differs.
         """
-        state = RollupState.genesis(self.context, self._genesis)
-        for stored in self._store.epochs(self._record.key):
+        state = self.genesis_state()
+        with _naming_corruption():
+            stored_epochs = self._store.epochs(self._record.key)
+        for stored in stored_epochs:
             if self._progress:
                 self._progress(stored.epoch)
             replayed = self._epoch(state, stored)
@@ -181,7 +192,8 @@ class Replay:
     def _actions(self, state: RollupState, attempt: int) -> OpenEpoch:
         epoch = EpochNumber(state.epoch + 1)
         parts = OpenEpoch({}, {}, {})
-        records = self._store.actions(self._record.key, epoch, attempt)
+        with _naming_corruption():
+            records = self._store.actions(self._record.key, epoch, attempt)
         for record in sorted(records, key=lambda each: each.kind is ActionKind.REVEAL):
             with _blaming(epoch, record.client, f"its {record.kind.value}"):
                 if record.kind is ActionKind.COMMIT:

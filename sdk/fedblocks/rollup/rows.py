@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, select
 
-from fedblocks.rollup.conflicts import UnknownRecord
+from fedblocks.rollup.conflicts import CorruptRecord, UnknownRecord
 from fedblocks.rollup.header import Header
 from fedblocks.rollup.records import (
     ActionKind,
@@ -85,14 +85,24 @@ def instance_record(row: Row[Any]) -> InstanceRecord:
 def action_record(row: Row[Any]) -> ActionRecord:
     values = dict(row._mapping)
     del values["instance"]
-    return ActionRecord(**values | {"kind": ActionKind(values["kind"])})
+    try:
+        return ActionRecord(**values | {"kind": ActionKind(values["kind"])})
+    except ValueError as error:
+        raise CorruptRecord(row.epoch, row.client, str(error)) from error
 
 
 def epoch_record(row: Row[Any]) -> EpochRecord:
+    try:
+        header = Header.decode(row.header)
+        level = Level(row.level)
+    except ValueError as error:
+        raise CorruptRecord(row.epoch, None, str(error)) from error
+    if header.hash() != row.header_hash or header.epoch != row.epoch or header.attempt != row.attempt:
+        raise CorruptRecord(row.epoch, None, "the header is not that of the stored hash, epoch and attempt")
     return EpochRecord(
-        header=Header.decode(row.header),
+        header=header,
         manifest_blob=Hash32(row.manifest_blob),
-        level=Level(row.level),
+        level=level,
         transaction_hash=row.transaction_hash,
         block_number=row.block_number,
     )

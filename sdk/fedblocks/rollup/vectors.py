@@ -73,7 +73,7 @@ class VectorKind(Enum):
         return TreeTags[self.name]
 
 
-class WrongVector(FedBlocksError, ValueError):
+class NotAVector(FedBlocksError, ValueError):
     """An array is no vector of the protocol: int16 or int32, one-dimensional, 1 to 2^30 values."""
 
     def __init__(self, what: str) -> None:
@@ -95,16 +95,16 @@ def kind_of(values: Values) -> VectorKind:
     """The kind of a vector, by its dtype.
 
     Raises:
-        WrongVector: if it is neither int16 nor int32, not one-dimensional, or empty.
+        NotAVector: if it is neither int16 nor int32, not one-dimensional, or empty.
     """
     for kind in VectorKind:
         if values.dtype == kind.dtype:
             if values.ndim != 1:
-                raise WrongVector(f"it has {values.ndim} dimensions, not one")
+                raise NotAVector(f"it has {values.ndim} dimensions, not one")
             if not 1 <= len(values) <= MAX_D:
-                raise WrongVector(f"it has {len(values)} values, allowed are 1 to {MAX_D}")
+                raise NotAVector(f"it has {len(values)} values, allowed are 1 to {MAX_D}")
             return kind
-    raise WrongVector(f"its dtype is {values.dtype}, not int16 (update, delta) or int32 (model)")
+    raise NotAVector(f"its dtype is {values.dtype}, not int16 (update, delta) or int32 (model)")
 
 
 def encode_vector(values: Values) -> bytes:
@@ -136,7 +136,7 @@ def decode_vector(data: bytes | bytearray | memoryview, kind: VectorKind, d: int
 def tree_depth(d: int) -> int:
     """Levels between a chunk's hash and the root of a vector of d values: LEAF_HEIGHT + ceil(log2(ceil(d / 4096)))."""
     if not 1 <= d <= MAX_D:
-        raise WrongVector(f"it has {d} values, allowed are 1 to {MAX_D}")
+        raise NotAVector(f"it has {d} values, allowed are 1 to {MAX_D}")
     return LEAF_HEIGHT + (_ceil_div(d, LEAF_VALUES) - 1).bit_length()
 
 
@@ -280,11 +280,11 @@ def _sign_bit(kind: VectorKind) -> np.unsignedinteger:  # type: ignore[type-arg]
 def _common_kind(vectors: Vectors) -> tuple[VectorKind, int, int]:
     """The kind, number n and length d of vectors that are hashed together."""
     if len(vectors) == 0:
-        raise WrongVector("there are none")
+        raise NotAVector("there are none")
     kind, d = kind_of(vectors[0]), len(vectors[0])
     for vector in vectors:
         if kind_of(vector) is not kind or len(vector) != d:
-            raise WrongVector(f"{vector.dtype}[{len(vector)}] among vectors of {kind.dtype}[{d}]")
+            raise NotAVector(f"{vector.dtype}[{len(vector)}] among vectors of {kind.dtype}[{d}]")
     return kind, len(vectors), d
 
 

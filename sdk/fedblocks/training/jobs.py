@@ -6,7 +6,7 @@ with fitting data is staked, which block's hash draws the cohort, what it costs,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from fedblocks.aggregation.fixed_point import Int32Array
@@ -16,13 +16,14 @@ from fedblocks.chain.transactions import Receipt
 from fedblocks.contracts.model_parameter_chain import ModelParameterChain
 from fedblocks.contracts.reward_manager import NewUserInstance, RewardManager
 from fedblocks.contracts.staking_registry import StakingRegistry
+from fedblocks.rollup.actions import DataProfile
 from fedblocks.rollup.header import rules_hash
 from fedblocks.rollup.state import InstanceContext
 from fedblocks.rollup.vectors import vector_root
 from fedblocks.training.job import JobRequest
 from fedblocks.training.matching import CohortDraw, match_cohort
 from fedblocks.training.models import build_model
-from fedblocks.training.profile import SignedProfile
+from fedblocks.training.profile import ForgedProfile, InvalidProfile, SignedProfile
 from fedblocks.training.quantise import model_to_vector
 from fedblocks.types import Address, InstanceId
 
@@ -65,30 +66,37 @@ class Jobs:
     def match(self, request: JobRequest, profiles: Iterable[SignedProfile]) -> CohortDraw:
         """Draw a cohort among the staked clients whose data fit, by the newest block's hash.
 
+        Profiles that are not signed by their client, cannot be read, or are of a client that is not staked are passed
+        over: one bad profile must not keep everybody else from being matched.
+
+        The draw can be checked by anyone (:meth:`CohortDraw.verify`), but nothing keeps a user from asking again in a
+        later block until it likes the cohort: it is its own model and its own money.
+
         Args:
             request: the job.
-            profiles: as the clients published them; each signature is checked, and profiles of clients that are not
-                staked are passed over.
+            profiles: as the clients published them.
 
         Raises:
-            ForgedProfile: if a profile is not signed by its client.
             NotEnoughClients: if too few fit; it says why the others do not.
         """
         block = self._connection.block()
-        domain_of = self._chain.address
-        staked = []
-        for signed in profiles:
-            signed.verify(self._connection.chain_id, domain_of)
-            if self._staking.is_staked(signed.profile.client, block.number):
-                staked.append(signed.profile)
         return match_cohort(
-            staked,
+            [profile for profile in self._valid(profiles) if self._staking.is_staked(profile.client, block.number)],
             request.requirement,
             request.cohort_size,
             block_number=block.number,
             block_hash=block.hash,
             job_hash=request.hash(),
+            classes=request.classes,
         )
+
+    def _valid(self, profiles: Iterable[SignedProfile]) -> Iterator[DataProfile]:
+        for signed in profiles:
+            try:
+                signed.verify(self._connection.chain_id, self._chain.address)
+            except (ForgedProfile, InvalidProfile):
+                continue
+            yield signed.profile
 
     def open(
         self,
