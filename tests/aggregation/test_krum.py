@@ -12,6 +12,7 @@ from fedblocks.aggregation.krum import (
     COSINE_SCALE,
     cosine,
     count_opposed,
+    count_related,
     krum_scores,
     lower_median,
     lower_quartile,
@@ -78,6 +79,15 @@ def test_opposition_is_counted_below_the_threshold_only():
     updates = [[100, 0], [-100, 0], [-10, 100], [100, 100], [0, 0]]
     assert count_opposed(gram_of(updates), 0, range(5), 0) == 2
     assert count_opposed(gram_of(updates), 0, range(5), 16) == 1, "cos -0.0995 is not below -0.16"
+
+
+def test_updates_are_related_by_what_they_share_beyond_the_global_delta():
+    g = np.array([1, 0, 0], dtype=np.int16)
+    updates = np.array([[50, 10, 0], [50, -9, 1], [50, 0, 10], [50, 0, 0]], dtype=np.int16)
+    result = gram(updates, np.zeros_like(updates), g, np.zeros(3, dtype=np.int32))
+    assert count_related(result, 0, range(4), 5) == 1, "only seat 1 moves along the second axis"
+    assert count_related(result, 3, range(4), 5) == 0, "nothing is left of it"
+    assert count_related(result, 0, range(4), 100) == 0
 
 
 def test_the_correlation_of_base_and_updated_model_is_the_cosine():

@@ -110,6 +110,31 @@ def count_opposed(gram: Gram, seat: int, seats: Sequence[int], percent: int) -> 
     return count
 
 
+def count_related(gram: Gram, seat: int, seats: Sequence[int], percent: int) -> int:
+    """How many others' updates are related to a seat's beyond the last global delta g that all may share.
+
+    Both are freed of their part along g, ``u - g <u, g> / |g|^2``; they count as related when the cosine of what is
+    left is at least ``percent / 100``, whatever its sign (a partial correlation). Where nothing is left, nothing is
+    related.
+    """
+    along, norm = gram.delta, gram.delta_norm
+
+    def left(a: int, b: int) -> int:
+        """The inner product of what is left of two updates, times |g|^2."""
+        return gram.updates[a][b] * norm - along[a] * along[b]
+
+    own = left(seat, seat)
+    if own <= 0:
+        return 0
+    return sum(
+        1
+        for other in seats
+        if other != seat
+        and left(other, other) > 0
+        and 10_000 * left(seat, other) ** 2 >= percent**2 * own * left(other, other)
+    )
+
+
 def median_is_below(count_below: int, values: int) -> bool:
     """Whether the lower median of some values is below a threshold, from how many of them are.
 

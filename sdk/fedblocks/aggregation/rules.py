@@ -31,11 +31,12 @@ class Rules:
         replay_permille: cosine with another's last update, above which the update is that one again.
         own_replay_millionths: cosine with its own last update, above which a client has not trained; nearer to 1,
             because a client with few data repeats itself honestly.
-        global_now_percent: cosine with the last global delta, above which the update is it again.
-        global_run_percent: the same, for a run of epochs.
-        global_near_percent: ... and what it differs by from the delta's direction is shorter than this per cent of its
-            distance to its peers: honest updates are alike when training is easy, but no nearer to the last step
-            than to one another.
+        global_copy_permille: cosine with the last global delta, above which the update is a copy of it, if
+        global_near_percent: what it differs by from the delta's direction is also shorter than this per cent of its
+            distance to its peers, and
+        global_related_percent: is related to fewer than f of its peers' by a cosine of this or more.
+        global_now_percent: cosine above which, with the same two conditions, it counts as likely to be a copy,
+        global_run_percent: and cosine for a run of epochs.
         noise_percent: cosines within this of zero, for a run of epochs, are noise.
         response_percent: growth along the last step of the model, in per cent of the step, that an honest client
             never shows.
@@ -60,9 +61,11 @@ class Rules:
     duplicate_other_percent: int = 50
     replay_permille: int = 999
     own_replay_millionths: int = 999_999
+    global_copy_permille: int = 999
+    global_near_percent: int = 50
+    global_related_percent: int = 5
     global_now_percent: int = 90
     global_run_percent: int = 65
-    global_near_percent: int = 50
     noise_percent: int = 5
     response_percent: int = 10
     response_cosine_percent: int = 3
@@ -104,6 +107,7 @@ class Rules:
 
 
 _RANGES = {
+    "global_copy_permille": (1, 1000),
     "replay_permille": (1, 1000),
     "own_replay_millionths": (1, 1_000_000),
     "response_cap_times": (1, 1000),

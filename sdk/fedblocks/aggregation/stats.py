@@ -21,6 +21,7 @@ from dataclasses import astuple, dataclass
 from fedblocks.aggregation.gram import Gram
 from fedblocks.aggregation.krum import (
     count_opposed,
+    count_related,
     krum_scores,
     lower_median,
     lower_quartile,
@@ -52,6 +53,8 @@ class ClientStats:
         nearest_distance: the squared distance to it.
         peer_distance: the f-th smallest squared distance to another's update, f as for Krum: no f - 1 accomplices can
             make it smaller than the distance to an honest client.
+        related: how many others' updates have something in common with u beyond the last global delta (rule
+            global_related_percent).
         earlier_distance: the smallest squared distance to any last update or to g.
         replayed: the seat whose last update is most similar (largest positive cosine), or NO_SEAT, and
         replayed_product: <u, p> with that seat's last update, and
@@ -73,6 +76,7 @@ class ClientStats:
     nearest: int
     nearest_distance: int
     peer_distance: int
+    related: int
     earlier_distance: int
     replayed: int
     replayed_product: int
@@ -168,6 +172,7 @@ def client_stats(
             nearest=nearest,
             nearest_distance=nearest_distance,
             peer_distance=distances[max(0, tolerated(len(seats)) - 1)][0] if distances else 0,
+            related=count_related(gram, seat, seats, rules.global_related_percent),
             earlier_distance=_earlier_distance(gram, seat),
             replayed=replayed,
             replayed_product=0 if replayed == NO_SEAT else gram.last[seat][replayed],

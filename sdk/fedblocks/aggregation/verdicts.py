@@ -48,6 +48,7 @@ class Suspicion(Enum):
     OPPOSING = "points against most of the others"
     OUTLYING = "far out and against the others, repeatedly"
     CENTRAL = "nearer to the centre than any client's own data would put it, repeatedly"
+    LIKE_GLOBAL = "hardly more than the model's last step"
     AGAINST_GLOBAL = "undoes the model's last step"
     NEARLY_DUPLICATE = "nearly another's update"
 
@@ -135,20 +136,32 @@ def _is_replay(seat: int, own: ClientStats, rules: Rules) -> bool:
     return _cosine_above(own.replayed_product, norms, rules.replay_permille, 1_000)
 
 
-def _is_like_global(own: ClientStats, cohort: CohortStats, percent: int, rules: Rules) -> bool:
-    """Whether the update is the last global delta in disguise.
+def _may_copy_global(own: ClientStats, cohort: CohortStats, rules: Rules) -> bool:
+    """Whether what the update differs by from the last global delta may be nothing, or noise that was added to it.
 
-    The cosine alone would say so of honest clients whenever training is easy: with few steps or alike data they all
-    move in one direction, epoch after epoch (0.95 was measured). But what an honest update differs by from that
-    direction is its own noise, and it differs from its peers by its own and theirs: the ratio of the squares is about
-    a half, and was never below 0.39. Who sends the delta again differs from it by nothing, or by the noise that it
-    adds, while its peers have moved on.
+    A cosine with the delta alone means little: whenever training is easy, with few steps or alike data, honest clients
+    all move in one direction, epoch after epoch (0.95 was measured). Two things tell them from copies.
+
+    An honest update differs from that direction by its own noise, and from its peers by its own and theirs: the ratio
+    of the squares is about a half, and 0.3 at least among clients with alike data. A copy differs from the delta by
+    nothing, or by the noise that was added, while its peers have moved on.
+
+    A client whose data are everybody's, among clients with one class each, is nearer to the delta than to its peers
+    (0.06). But what it differs by is what everybody has just learnt, and is related to its peers' (0.08 and more with
+    the f-th of them); added noise is related to nothing.
+
+    Even both together prove nothing as long as the noise could be a client's own. So a likely copy is left out, and
+    only one that is near enough to be exact is slashed.
     """
-    alike = _cosine_above(own.delta, own.norm * cohort.delta_norm, percent, 100)
     # |u|^2 - <u, g>^2 / |g|^2, times |g|^2.
     off_direction = own.norm * cohort.delta_norm - own.delta**2
     near = 10_000 * off_direction < rules.global_near_percent**2 * own.peer_distance * cohort.delta_norm
-    return alike and near
+    return near and own.related < max(1, tolerated(cohort.participants))
+
+
+def _is_like_global(own: ClientStats, cohort: CohortStats, threshold: int, scale: int, rules: Rules) -> bool:
+    alike = _cosine_above(own.delta, own.norm * cohort.delta_norm, threshold, scale)
+    return alike and _may_copy_global(own, cohort, rules)
 
 
 def _is_noise(own: ClientStats, cohort: CohortStats, rules: Rules) -> bool:
@@ -204,6 +217,7 @@ class _Signs:
     opposing: bool
     outlying: bool
     central: bool
+    like_global: bool
     against_global: bool
 
 
@@ -219,6 +233,7 @@ def _signs(own: ClientStats, cohort: CohortStats, tested: bool, rules: Rules) ->
         opposing=compared and median_is_below(own.opposed_strongly, others),
         outlying=compared and outlying and median_is_below(own.opposed_outlying, others),
         central=compared and 100 * own.normalised_krum < rules.central_krum_percent * cohort.median_normalised_krum,
+        like_global=_is_like_global(own, cohort, rules.global_now_percent, 100, rules),
         against_global=_cosine_above(-own.delta, own.norm * cohort.delta_norm, rules.against_global_percent, 100),
     )
 
@@ -228,7 +243,7 @@ def _count(old: Counters, own: ClientStats, cohort: CohortStats, signs: _Signs, 
     moved = cohort.delta_norm > 0
     return Counters(
         response=_next_run(old.response, signs.response, 7) if tested else old.response,
-        similar=_next_run(old.similar, _is_like_global(own, cohort, rules.global_run_percent, rules), 3)
+        similar=_next_run(old.similar, _is_like_global(own, cohort, rules.global_run_percent, 100, rules), 3)
         if moved
         else old.similar,
         noise=_next_run(old.noise, _is_noise(own, cohort, rules), 3) if moved and own.last_norm else old.noise,
@@ -254,7 +269,7 @@ def _evidence(
         return SlashReason.ZERO
     if own.replayed != NO_SEAT and _is_replay(seat, own, rules):
         return SlashReason.REPLAY
-    if _is_like_global(own, cohort, rules.global_now_percent, rules) or counters.similar >= rules.run:
+    if _is_like_global(own, cohort, rules.global_copy_permille, 1_000, rules):
         return SlashReason.GLOBAL
     if duplicate:
         return SlashReason.DUPLICATE
@@ -280,6 +295,7 @@ def _suspicions(
         Suspicion.OPPOSING: with_strikes(signs.opposing, counters.opposing, 1),
         Suspicion.OUTLYING: counters.outlying if counters.outlying >= rules.strikes else 0,
         Suspicion.CENTRAL: counters.central if counters.central >= rules.strikes else 0,
+        Suspicion.LIKE_GLOBAL: 4 if signs.like_global else counters.similar if counters.similar >= rules.run else 0,
         Suspicion.AGAINST_GLOBAL: 2 if signs.against_global else 0,
         Suspicion.NEARLY_DUPLICATE: 1 if nearly else 0,
     }

@@ -433,10 +433,9 @@ ATTACKS: Mapping[str, Attack] = {
             "delta-weights-noise",
             "the last global delta again, with a tenth of noise",
             _LIN,
-            _SLASHED,
+            _EXCLUDED,
             delta_weights,
             {"noise": 0.1},
-            (_R.GLOBAL,),
         ),
         Attack("replay", "what it sent last, again", _FEDBLOCKS, _SLASHED, replay, reasons=(_R.REPLAY,)),
         Attack(
