@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fedblocks.chain.node import Anvil
@@ -63,7 +63,7 @@ class Player:
     Attributes:
         name: for people.
         signer: its account.
-        labels: what its data profile is made of.
+        profile: what it says of its data, signed.
         member: what the engine runs; None for an outsider.
         attack: its attack, None if it is honest.
     """
@@ -134,7 +134,7 @@ def assemble(stage: Stage, options: DemoOptions, data: Dataset, training: LocalT
             module,
             data.train_x[part],
             attack.poison(labels, data.classes) if attack else labels,
-            training,
+            replace(training, local_steps=attack.local_steps(training.local_steps)) if attack else training,
             client=signer.address,
             seed=options.seed,
         )

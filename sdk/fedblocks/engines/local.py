@@ -15,7 +15,8 @@ import numpy as np
 from fedblocks.aggregation.fixed_point import Int16Array
 from fedblocks.rollup.actions import Reveal
 from fedblocks.training.attacks import Attack, Knowledge
-from fedblocks.training.client import FederatedClient, RoundTask, SignedCommit
+from fedblocks.training.client import CommitRound, FederatedClient, RoundTask
+from fedblocks.training.quantise import NonFiniteModel
 from fedblocks.training.trainer import LocalUpdate
 from fedblocks.types import Address
 
@@ -45,23 +46,30 @@ class LocalEngine:
         self._seed, self._progress = seed, progress
         self._revealed: dict[Address, Int16Array] = {}
 
-    def commit(self, task: RoundTask, clients: Sequence[Address]) -> list[SignedCommit]:
-        """Let clients train and commit; the updates stay with them.
+    def commit(self, task: RoundTask, clients: Sequence[Address]) -> CommitRound:
+        """Let clients train and commit; the updates stay with them. Whose training diverges is absent.
 
         Args:
             task: the round.
             clients: who is asked, in the order of their seats.
         """
-        members = {address: self._members[address] for address in clients if address in self._members}
         trained: dict[Address, LocalUpdate] = {}
-        for address, member in members.items():
-            trained[address] = member.client.train(task)
+        absent: dict[Address, str] = {}
+        for address in clients:
+            if address not in self._members:
+                absent[address] = "is not in this process"
+                continue
+            try:
+                trained[address] = self._members[address].client.train(task)
+            except NonFiniteModel as error:
+                absent[address] = str(error)
             if self._progress:
                 self._progress(address)
-        return [
-            member.client.commit(task, self._sent(task, address, trained), trained[address].samples)
-            for address, member in members.items()
+        commits = [
+            self._members[address].client.commit(task, self._sent(task, address, trained), update.samples)
+            for address, update in trained.items()
         ]
+        return CommitRound(commits, absent)
 
     def reveal(self, task: RoundTask, clients: Sequence[Address]) -> list[Reveal]:
         """What opens the commitments of these clients."""

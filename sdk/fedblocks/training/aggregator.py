@@ -20,7 +20,7 @@ from fedblocks.rollup.admission import ActionRefused
 from fedblocks.rollup.header import Header
 from fedblocks.rollup.sequencer import Sequencer
 from fedblocks.rollup.submitter import Submitter
-from fedblocks.training.client import RoundTask, SignedCommit
+from fedblocks.training.client import CommitRound, RoundTask
 from fedblocks.types import Address
 
 Evaluate = Callable[[Int32Array], int]
@@ -30,7 +30,7 @@ Evaluate = Callable[[Int32Array], int]
 class Engine(Protocol):
     """How the aggregator reaches its clients."""
 
-    def commit(self, task: RoundTask, clients: Sequence[Address]) -> list[SignedCommit]:
+    def commit(self, task: RoundTask, clients: Sequence[Address]) -> CommitRound:
         """Ask clients to train and commit; who does not answer is absent."""
         ...
 
@@ -48,7 +48,7 @@ class EpochReport:
         judgement: figures and verdicts.
         closing: the receipt of the commitments' root; None if it was on chain already.
         posting: the receipt of the header; None if it was on chain already.
-        refused: by client, why what it sent was not accepted; it counts as absent.
+        refused: by client, why it counts as absent: it sent nothing, or nothing that could be accepted.
     """
 
     header: Header
@@ -79,6 +79,7 @@ class AggregatorLoop:
         submitter: posts to the chain.
         engine: reaches the clients.
         evaluate: measures the global model.
+        is_staked: whether a client has an active stake; who has none could not be slashed, and takes no part.
         target_ppm: the accuracy at which to stop.
         maximum_epochs: how many epochs were paid for.
     """
@@ -90,11 +91,12 @@ class AggregatorLoop:
         engine: Engine,
         evaluate: Evaluate,
         *,
+        is_staked: Callable[[Address], bool],
         target_ppm: int,
         maximum_epochs: int,
     ) -> None:
         self.sequencer, self.submitter = sequencer, submitter
-        self._engine, self._evaluate = engine, evaluate
+        self._engine, self._evaluate, self._is_staked = engine, evaluate, is_staked
         self._target, self._maximum = target_ppm, maximum_epochs
 
     def run(self) -> Iterator[EpochReport]:
@@ -118,8 +120,13 @@ class AggregatorLoop:
             base_root=state.model_root,
             last_delta=state.last_delta,
         )
-        refused: dict[Address, str] = {}
-        for commit in self._engine.commit(task, clients):
+        answer = self._engine.commit(task, clients)
+        refused: dict[Address, str] = dict(answer.absent)
+        for commit in answer.commits:
+            # Asked last, right before the commitments are closed: from then on the unbonding period covers the verdict.
+            if not self._is_staked(commit.client):
+                refused[commit.client] = "has no active stake"
+                continue
             with _noting(refused, commit.client):
                 sequencer.accept_commit(commit.action, commit.signature)
         root = sequencer.close_commits()

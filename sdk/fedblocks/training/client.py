@@ -11,7 +11,8 @@ committed to, so that a client that was killed between commit and reveal trains 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from fedblocks.aggregation.fixed_point import Int16Array, Int32Array
 from fedblocks.chain.signers import Signer
@@ -58,6 +59,19 @@ class SignedCommit:
     client: Address
     action: CommitUpdate
     signature: bytes
+
+
+@dataclass(frozen=True)
+class CommitRound:
+    """What an engine got when it asked a cohort to commit.
+
+    Attributes:
+        commits: in the order of seats.
+        absent: by client, why it has sent nothing.
+    """
+
+    commits: Sequence[SignedCommit]
+    absent: Mapping[Address, str] = field(default_factory=dict)
 
 
 class FederatedClient:
