@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def compile_contracts(folder: Path = CONTRACTS) -> dict[str, str]:
     paths = [str(source.relative_to(folder.parent)) for source in sorted(folder.glob("*.vy"))]
     # Vyper names sources as seen from where it runs.
     with contextlib.chdir(folder.parent):
-        outputs = compile_files(paths, ["abi", "bytecode", "bytecode_runtime"], ["."], False)
+        outputs = compile_files(paths, ["abi", "bytecode", "bytecode_runtime", "layout"], ["."], False)
         # It gives its list of sources only by itself.
         bundles = compile_files(paths, ["solc_json"], ["."], False)
     artifacts = {}
@@ -42,14 +43,19 @@ def compile_contracts(folder: Path = CONTRACTS) -> dict[str, str]:
 
 def render(name: str, output: dict[str, Any], sources: dict[str, Any]) -> str:
     """One contract's artefact: the same bytes for the same sources, on any machine."""
+    creation = bytes.fromhex(output["bytecode"].removeprefix("0x"))
     runtime = bytes.fromhex(output["bytecode_runtime"].removeprefix("0x"))
+    if creation.count(runtime) != 1:
+        raise AssertionError(f"{name}: the runtime code does not lie once within the creation code")
     artifact = {
         "contractName": name,
         "abi": sorted(output["abi"], key=_signature),
         "bytecode": output["bytecode"],
+        # The runtime code is a part of the creation code. The constructor appends the immutables to it.
+        "deployedBytecodeOffset": creation.index(runtime),
         "deployedBytecodeSize": len(runtime),
-        # Without the immutables, which the constructor appends.
         "deployedBytecodeSha256": hashlib.sha256(runtime).hexdigest(),
+        "immutables": sorted(_immutables(output["layout"].get("code_layout", {})), key=lambda entry: entry["offset"]),
         "compiler": {"name": "vyper", "version": vyper.__long_version__, "evmVersion": EVM_VERSION},
         "sourcesSha256": {
             path: hashlib.sha256(source["content"].encode()).hexdigest() for path, source in sorted(sources.items())
@@ -100,6 +106,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _signature(entry: dict[str, Any]) -> tuple[str, str, str]:
     return entry["type"], entry.get("name", ""), json.dumps(entry.get("inputs", []))
+
+
+def _immutables(layout: dict[str, Any], prefix: str = "") -> Iterator[dict[str, Any]]:
+    for name, entry in layout.items():
+        if "offset" in entry:
+            yield {"name": prefix + name, **entry}
+        else:
+            yield from _immutables(entry, f"{prefix}{name}.")  # a module's own
 
 
 def _changed_keys(expected: str, found: str) -> list[str]:
