@@ -11,8 +11,8 @@ from fedblocks.rollup import vectors
 from fedblocks.rollup.keccak import keccak256
 from fedblocks.rollup.merkle import LeafOutsideTree
 from fedblocks.rollup.vectors import (
-    VectorKind,
     NotAVector,
+    VectorKind,
     WrongVectorSize,
     chunk_at,
     chunk_proof,

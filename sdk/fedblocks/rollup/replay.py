@@ -163,8 +163,8 @@ class Replay:
             transition = execute(self.context, state, stored.attempt, commits, parts.submissions)
         addresses = BlobAddresses(
             updates=parts.blobs,
-            delta=self._published(number, transition.delta, "the global delta"),
-            next_model=self._published(number, transition.next_model, "the next model"),
+            delta=keccak256(encode_vector(transition.delta)),
+            next_model=keccak256(encode_vector(transition.next_model)),
         )
         manifest = write_manifest(self.context, transition, commits, parts.submissions, addresses)
         locator = keccak256(manifest)
@@ -178,16 +178,11 @@ class Replay:
             raise ReplayMismatch(number, None, f"the header differs in {', '.join(differing)}")
         if stored.manifest_blob != locator:
             raise ReplayMismatch(number, None, "the stored address of its manifest is not that of the header")
-        with _blaming(number, None, "the manifest"):
-            self._blobs.get(locator)
+        published = ((addresses.delta, "delta"), (addresses.next_model, "next model"), (locator, "manifest"))
+        for address, what in published:
+            with _blaming(number, None, f"the published {what}"):
+                self._blobs.get(address)
         return ReplayedEpoch(header, transition, transition.after(header))
-
-    def _published(self, epoch: int, values: Int16Array | Int32Array, what: str) -> Hash32:
-        """The address of a vector, after a look at whether it is there and whole."""
-        address = keccak256(encode_vector(values))
-        with _blaming(epoch, None, what):
-            self._blobs.get(address)
-        return address
 
     def _actions(self, state: RollupState, attempt: int) -> OpenEpoch:
         epoch = EpochNumber(state.epoch + 1)
