@@ -1,0 +1,170 @@
+"""The submitter on a real chain: each epoch exactly once, whatever happens in between."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from fedblocks.aggregation.rules import Rules
+from fedblocks.chain.signers import LocalSigner
+from fedblocks.contracts.model_parameter_chain import EpochFinalized
+from fedblocks.contracts.reward_manager import NewUserInstance
+from fedblocks.rollup.blobs import BlobStore
+from fedblocks.rollup.records import IntentKind, IntentState, Level
+from fedblocks.rollup.sequencer import Sequencer, instance_key
+from fedblocks.rollup.state import InstanceContext, RollupState
+from fedblocks.rollup.store import RollupStore
+from fedblocks.rollup.submitter import ConflictingEpoch, Submitter
+from fedblocks.rollup.vectors import vector_root
+from tests.anvil import AGGREGATOR, FIRST_CLIENT, Roles
+from tests.rollup.cohort import D, SmallCohort
+
+
+@dataclass
+class Running:
+    """An open instance on chain with its sequencer and submitter."""
+
+    roles: Roles
+    cohort: SmallCohort
+    sequencer: Sequencer
+    store: RollupStore
+    submitter: Submitter
+
+    def executed(self):
+        """An epoch that is executed and has its commitments on chain, but is not posted."""
+        parts = {seat: self.cohort.commit(self.sequencer.state, seat, self.cohort.update()) for seat in range(6)}
+        for action, signature, _ in parts.values():
+            self.sequencer.accept_commit(action, signature)
+        epoch, attempt = self.sequencer.next_epoch, self.sequencer.attempt
+        self.submitter.close_commits(epoch, attempt, self.sequencer.close_commits())
+        for _, _, reveal in parts.values():
+            self.sequencer.accept_reveal(reveal)
+        return self.sequencer.execute(lambda model: 1)
+
+    @property
+    def posted(self) -> int:
+        return self.roles.user.chain.instance(self.sequencer.context.instance_id).posted_epochs
+
+    def level(self, epoch: int) -> Level:
+        return self.store.get_epoch(instance_key(self.sequencer.context), epoch).level
+
+
+@pytest.fixture
+def running(staked, tmp_path):
+    cohort = SmallCohort(6)
+    cohort.signers = [staked.node.signer(FIRST_CLIENT + index) for index in range(6)]
+    aggregator: LocalSigner = staked.node.signer(AGGREGATOR)
+    rules = Rules()
+    context = replace(cohort.context, settlement=staked.user.chain.address, cohort=tuple(staked.cohort), rules=rules)
+    opened = staked.user.rewards.new_configured_instance(
+        context.cohort,
+        5,
+        aggregator=aggregator.address,
+        genesis_model_root=vector_root(cohort.model),
+        d=D,
+        rules_hash=context.rules_hash,
+    )
+    context = replace(context, instance_id=opened.one(NewUserInstance).instance_id)
+    cohort.context = context
+    staked.aggregator.chain.deposit_bond(context.instance_id)
+    store = RollupStore(f"sqlite:///{tmp_path / 'rollup.sqlite'}")
+    sequencer = Sequencer.create(
+        context,
+        cohort.model,
+        store,
+        BlobStore(f"file://{tmp_path / 'blobs'}"),
+        aggregator,
+        user=staked.user.sender.address,
+        aggregator=aggregator.address,
+        max_epochs=5,
+    )
+    submitter = Submitter(staked.aggregator.chain, store, instance_key(context))
+    return Running(staked, cohort, sequencer, store, submitter)
+
+
+def test_the_genesis_that_is_computed_here_is_the_one_on_chain(running):
+    context: InstanceContext = running.sequencer.context
+    assert running.roles.user.chain.instance(context.instance_id).last_header_hash == context.genesis_hash
+    assert RollupState.genesis(context, running.cohort.model).head == context.genesis_hash
+
+
+def test_a_header_is_posted_under_the_hash_that_was_computed_here(running):
+    header = running.executed().header
+    receipt = running.submitter.submit(header)
+    record = running.roles.user.chain.epoch(running.sequencer.context.instance_id, 1)
+    assert record.header_hash == header.hash()
+    assert running.level(1) is Level.POSTED
+    stored = running.store.get_epoch(instance_key(running.sequencer.context), 1)
+    assert (stored.transaction_hash, stored.block_number) == (receipt.transaction_hash, receipt.block)
+
+
+def test_posting_again_sends_nothing(running):
+    header = running.executed().header
+    running.submitter.submit(header)
+    nonce = running.roles.aggregator.sender.next_nonce()
+    assert running.submitter.submit(header) is None
+    assert running.roles.aggregator.sender.next_nonce() == nonce
+    assert running.posted == 1
+
+
+def test_a_submitter_that_was_killed_after_sending_finds_its_epoch_on_chain(running):
+    header = running.executed().header
+    # What happens when the process dies between the transaction and its confirmation: the chain knows, the store not.
+    running.roles.aggregator.chain.submit_epoch(header)
+    assert running.level(1) is Level.EXECUTED
+    restarted = Submitter(running.roles.aggregator.chain, running.store, instance_key(running.sequencer.context))
+    assert restarted.submit(header) is None
+    assert running.level(1) is Level.POSTED
+    assert running.posted == 1
+
+
+def test_a_submitter_that_was_killed_before_sending_sends_what_it_had_planned(running):
+    header = running.executed().header
+    key = instance_key(running.sequencer.context)
+    intent = running.store.get_intent(key, IntentKind.CLOSE_COMMITS, 1, 0)
+    assert intent.state is IntentState.CONFIRMED
+    restarted = Submitter(running.roles.aggregator.chain, running.store, key)
+    assert restarted.submit(header) is not None
+    assert running.store.get_intent(key, IntentKind.SUBMIT_EPOCH, 1, 0).state is IntentState.CONFIRMED
+    assert running.store.open_intents(key) == []
+
+
+def test_closing_the_same_commitments_again_sends_nothing(running):
+    running.executed()
+    root = running.roles.user.chain.epoch(running.sequencer.context.instance_id, 1).commits_root
+    nonce = running.roles.aggregator.sender.next_nonce()
+    assert running.submitter.close_commits(1, 0, root) is None
+    assert running.roles.aggregator.sender.next_nonce() == nonce
+
+
+def test_another_header_or_root_on_chain_is_a_conflict_and_nothing_is_sent(running):
+    header = running.executed().header
+    other = replace(header, metric=2)
+    running.roles.aggregator.chain.submit_epoch(other)
+    with pytest.raises(ConflictingEpoch, match="the header of epoch 1 on chain is 0x"):
+        running.submitter.submit(header)
+    with pytest.raises(ConflictingEpoch, match="the root of commitments of epoch 1"):
+        running.submitter.close_commits(1, 0, bytes(31) + b"\1")
+    assert running.posted == 1
+
+
+def test_epochs_become_final_in_order_when_their_window_has_passed(running):
+    window = running.roles.user.chain.challenge_window()
+    running.submitter.submit(running.executed().header)
+    assert running.submitter.finalize_ready() == []
+    running.roles.node.increase_time(window // 2)
+    running.submitter.submit(running.executed().header)
+    running.roles.node.increase_time(window // 2 + 2)
+    (first,) = running.submitter.finalize_ready()
+    assert first.one(EpochFinalized).epoch == 1
+    assert [running.level(1), running.level(2)] == [Level.FINAL, Level.POSTED]
+    running.roles.node.increase_time(window)
+    assert [receipt.one(EpochFinalized).epoch for receipt in running.submitter.finalize_ready()] == [2]
+    assert running.submitter.finalize_ready() == []
+
+
+def test_levels_follow_the_chain_whoever_finalised(running):
+    running.submitter.submit(running.executed().header)
+    running.roles.node.increase_time(running.roles.user.chain.challenge_window() + 1)
+    running.roles.stranger.chain.finalize_epoch(running.sequencer.context.instance_id, 1)
+    running.submitter.reconcile()
+    assert running.level(1) is Level.FINAL
