@@ -33,10 +33,10 @@ def exit_code_of(error: FedBlocksError) -> ExitCode:
         return ExitCode.MISMATCH
     if isinstance(error, ContractReverted):
         return ExitCode.REVERTED
+    if isinstance(error, (ValueError, KeyError)):
+        return ExitCode.USAGE
     if isinstance(error, (FileNotFoundError, ConnectionError, LookupError)):
         return ExitCode.MISSING
-    if isinstance(error, ValueError):
-        return ExitCode.USAGE
     return ExitCode.FAILED
 
 
