@@ -208,7 +208,7 @@ class TransactionSender:
         self._confirm = confirm
         self._dry_run = dry_run
         self._timeout = timeout
-        self._gas_margin = gas_margin
+        self.gas_margin = gas_margin
 
     def plan(self, call: Call) -> TransactionPlan:
         """Simulate a call and price it.
@@ -222,14 +222,14 @@ class TransactionSender:
         transaction: TxParams = {"from": sender, "data": call.data, "value": call.value}  # type: ignore[typeddict-item]
         if call.to is not None:
             transaction["to"] = call.to
-        price, tip = self._price()
+        price, tip = self.price()
         balance = self.connection.balance(sender)
         # Nodes word "too poor" in many ways; asking for the balance first leaves nothing to parse.
         if self.address is not None and balance < call.value:
             raise InsufficientFunds(sender, balance, call.value)
         try:
             # Estimating is simulating: the node runs the transaction, and a refusal comes back with its reason.
-            gas = int(int(web3.eth.estimate_gas(transaction)) * self._gas_margin)
+            gas = int(int(web3.eth.estimate_gas(transaction)) * self.gas_margin)
         except ContractLogicError as error:
             raise revert_of_error(error) from None
         except Web3RPCError as error:
@@ -239,12 +239,16 @@ class TransactionSender:
             raise InsufficientFunds(sender, balance, plan.cost)
         return plan
 
-    def send(self, call: Call, *, nonce: int | None = None) -> Receipt:
+    def send(
+        self, call: Call, *, nonce: int | None = None, on_signed: Callable[[Hash32], None] | None = None
+    ) -> Receipt:
         """Simulate, confirm, sign, send, and wait for the receipt.
 
         Args:
             call: What to do.
             nonce: The nonce that it must have, where something else depends on it; else the account's next one.
+            on_signed: Told the transaction's hash before any node has the transaction, so that a caller can write it
+                down and find it again if this process is killed.
 
         Raises:
             ContractReverted: if the contract refuses it, in the simulation or when it is mined.
@@ -261,13 +265,27 @@ class TransactionSender:
             raise DryRun(plan)
         if self._confirm is not None and not self._confirm(plan):
             raise Declined(plan)
-        transaction_hash, used = self._broadcast(plan, self.signer, nonce)
+        transaction_hash, used = self._broadcast(plan, self.signer, nonce, on_signed)
         try:
-            receipt = self._wait(call, transaction_hash)
+            return self.wait_for(call, transaction_hash, plan.sender)
         finally:
             nonces_of(self.connection, plan.sender).settle(used)
+
+    def wait_for(self, call: Call, transaction_hash: Hash32, sender: Address) -> Receipt:
+        """Wait for a transaction that has been sent, by this process or an earlier one.
+
+        Args:
+            call: What it does.
+            transaction_hash: Which one it is.
+            sender: Whose it is.
+
+        Raises:
+            ContractReverted: if it was mined and failed.
+            TransactionNotMined: if it was not mined in time.
+        """
+        receipt = self._wait(call, transaction_hash)
         if receipt["status"] != 1:
-            raise self._failure(plan, receipt, transaction_hash)
+            raise self._failure(call, sender, receipt, transaction_hash)
         return self._receipt(receipt, transaction_hash)
 
     def transfer(self, to: Address, value: Wei) -> Receipt:
@@ -278,7 +296,8 @@ class TransactionSender:
         """The nonce that the account's next transaction will have, if nobody else sends one before."""
         return nonces_of(self.connection, self.address or ZERO_ADDRESS).next(self.connection)
 
-    def _price(self) -> tuple[Wei, Wei | None]:
+    def price(self) -> tuple[Wei, Wei | None]:
+        """What a transaction would offer for a unit of gas now, at most, and the tip within it."""
         eth = self.connection.web3.eth
         base_fee = self.connection.block().base_fee
         with self.connection.asking():
@@ -288,7 +307,9 @@ class TransactionSender:
         # Twice the base fee stays valid through six full blocks; only what a block asks for is paid.
         return Wei(2 * base_fee + tip), tip
 
-    def _broadcast(self, plan: TransactionPlan, signer: Signer, fixed: int | None) -> tuple[Hash32, int]:
+    def _broadcast(
+        self, plan: TransactionPlan, signer: Signer, fixed: int | None, on_signed: Callable[[Hash32], None] | None
+    ) -> tuple[Hash32, int]:
         """Sign and send until a node has the transaction; returns its hash and nonce."""
         nonces = nonces_of(self.connection, plan.sender)
         with nonces.lock:
@@ -296,6 +317,8 @@ class TransactionSender:
                 nonce = nonces.next(self.connection) if fixed is None else fixed
                 raw = signer.sign_transaction(self._transaction(plan, nonce))
                 transaction_hash = Hash32(keccak(raw))
+                if on_signed is not None:
+                    on_signed(transaction_hash)
                 try:
                     outcome, reason = self._hand_over(raw, transaction_hash)
                 except NodeUnreachable as error:
@@ -367,10 +390,9 @@ class TransactionSender:
             time.sleep(pause)
             pause = min(1.0, pause * 1.5)
 
-    def _failure(self, plan: TransactionPlan, receipt: TxReceipt, transaction_hash: Hash32) -> FedBlocksError:
+    def _failure(self, call: Call, sender: Address, receipt: TxReceipt, transaction_hash: Hash32) -> FedBlocksError:
         """Why a mined transaction failed: a receipt does not say, so it is played again on its block."""
-        call = plan.call
-        transaction: TxParams = {"from": plan.sender, "data": call.data, "value": call.value}  # type: ignore[typeddict-item]
+        transaction: TxParams = {"from": sender, "data": call.data, "value": call.value}  # type: ignore[typeddict-item]
         if call.to is not None:
             transaction["to"] = call.to
         try:
