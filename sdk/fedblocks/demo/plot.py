@@ -87,7 +87,7 @@ def draw(epochs: list[EpochOutcome], cast: list[Cast], target_ppm: int, rules: R
         ylabel="times the median",
         scale="symlog",
     )
-    axes[1][1].set_ylim(bottom=0)
+    axes[1][1].set_ylim(bottom=-0.05)
     handles, labels = axes[1][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,4 +131,7 @@ def _figure(
         axes.axhline(value, color="k", linestyle=":", linewidth=1)
         axes.annotate(label, (1, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8)
     axes.set_yscale(scale)
+    # Room for the word beside the outermost points, and no half epochs.
+    axes.margins(x=0.12, y=0.12)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(title=title, xlabel="epoch", ylabel=ylabel)
