@@ -139,6 +139,8 @@ class DeployedContract:
     transaction_hash: Hash32
     bytecode_hash: Hash32
     """keccak-256 of the creation code without its arguments: which build was deployed."""
+    code_hash: Hash32 | None = None
+    """keccak-256 of the code at the address, immutables included; None in files of early versions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +151,8 @@ class Deployment:
     deployer: Address
     parameters: ProtocolParameters
     contracts: Mapping[str, DeployedContract]
+    compiler: str | None = None
+    """What compiled the contracts; None in files of early versions."""
 
     def __post_init__(self) -> None:
         """Refuse an incomplete deployment."""
@@ -179,6 +183,7 @@ class Deployment:
             "format": FORMAT,
             "chainId": self.chain_id,
             "deployer": self.deployer,
+            **({} if self.compiler is None else {"compiler": self.compiler}),
             "parameters": asdict(self.parameters),
             "contracts": {
                 name: {
@@ -186,6 +191,7 @@ class Deployment:
                     "block": contract.block,
                     "transactionHash": "0x" + contract.transaction_hash.hex(),
                     "bytecodeHash": "0x" + contract.bytecode_hash.hex(),
+                    **({} if contract.code_hash is None else {"codeHash": "0x" + contract.code_hash.hex()}),
                 }
                 for name, contract in self.contracts.items()
             },
@@ -220,6 +226,7 @@ class Deployment:
                 deployer=_address(content["deployer"]),
                 parameters=ProtocolParameters(**content["parameters"]),
                 contracts={name: _contract(item) for name, item in content["contracts"].items()},
+                compiler=None if content.get("compiler") is None else str(content["compiler"]),
             )
         except json.JSONDecodeError as error:
             raise MalformedDeployment(path, f"it is not JSON ({error})") from error
@@ -239,6 +246,7 @@ def _contract(item: Mapping[str, Any]) -> DeployedContract:
         block=BlockNumber(int(item["block"])),
         transaction_hash=_hash(item["transactionHash"]),
         bytecode_hash=_hash(item["bytecodeHash"]),
+        code_hash=_hash(item["codeHash"]) if "codeHash" in item else None,
     )
 
 

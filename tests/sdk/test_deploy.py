@@ -7,13 +7,11 @@ import pytest
 from fedblocks.chain.node import Anvil
 from fedblocks.chain.transactions import NonceTaken, NoSigner, TransactionSender
 from fedblocks.contracts.artifacts import load_artifact
+from fedblocks.contracts.creation import Creation, constructor_arguments, contract_address
 from fedblocks.contracts.deploy import (
     DeploymentFailed,
     DeploymentStep,
-    _creation,
     check_immutables,
-    constructor_arguments,
-    contract_address,
     deploy_protocol,
 )
 from fedblocks.contracts.reverts import (
@@ -141,7 +139,6 @@ def test_a_constructor_refuses_an_address_that_is_not_what_it_should_be(
     addresses = {name: deployment.address(name) for name in CONTRACTS}
     addresses |= {name: addresses.get(other, nobody) for name, other in wrong.items()}
     arguments = constructor_arguments(deployment.parameters, addresses)
+    creation = Creation(contract, 0, nobody, arguments[contract], {}, load_artifact(contract))
     with pytest.raises(refusal):
-        TransactionSender(node.connection, node.signer(USER)).send(
-            _creation(load_artifact(contract), arguments[contract])
-        )
+        TransactionSender(node.connection, node.signer(USER)).send(creation.call)

@@ -63,6 +63,10 @@ class Contract:
         """The ether that the contract holds."""
         return self.connection.balance(self.address, block)
 
+    def immutable(self, name: str, block: Block = "latest") -> Any:
+        """What was fixed at deployment, by its ABI name; whoever inspects a deployment goes through all of them."""
+        return self._read(name, block=block)
+
     def events(self, from_block: int = 0, to_block: int | str = "latest") -> tuple[ChainEvent, ...]:
         """The contract's events in a range of blocks, both ends included."""
         return self.connection.fetch_events(from_block, to_block, [self.address])
