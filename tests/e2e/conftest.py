@@ -1,4 +1,4 @@
-"""The chain's fixtures, and one demo that several tests look at."""
+"""One demo that several tests look at."""
 
 import json
 import os
@@ -8,10 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-from tests.anvil import anvil, deployment, node, roles, staked
-
-__all__ = ["anvil", "deployment", "node", "roles", "staked"]
 
 DEMO = (
     *("--data", "digits", "--clients", "10", "--attackers", "sign-flip,free-rider"),

@@ -1,4 +1,4 @@
-"""The chain's fixtures, for the tests in which the rollup meets it."""
+"""Fixtures that every folder of tests may use."""
 
 from tests.anvil import anvil, deployment, node, roles, staked
 
