@@ -51,6 +51,7 @@ check: lint types ## Everything that runs no test
 
 abi: $(PY_STAMP) ## Export ABI and bytecode of the contracts into the SDK
 	$(BIN)/python scripts/export_abi.py
+	$(BIN)/python scripts/export_abi.py --contracts contracts/probes --out sdk/fedblocks/abi/probes
 
 format: $(PY_STAMP) ## Rewrite the sources in the house's format
 	$(BIN)/ruff check --fix .

@@ -11,6 +11,7 @@ import click
 
 from fedblocks.chain.reverts import ContractReverted
 from fedblocks.cli.demo import demo
+from fedblocks.cli.doctor import doctor
 from fedblocks.cli.exit_codes import ExitCode
 from fedblocks.cli.replay import replay
 from fedblocks.exceptions import FedBlocksError
@@ -24,6 +25,7 @@ def cli() -> None:
 
 
 cli.add_command(demo)
+cli.add_command(doctor)
 cli.add_command(replay)
 
 
