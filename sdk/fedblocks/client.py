@@ -22,6 +22,7 @@ from fedblocks.contracts.slashing_manager import SlashingManager
 from fedblocks.contracts.staking_registry import StakingRegistry
 from fedblocks.contracts.treasury import RewardTreasury, SlashTreasury
 from fedblocks.deployments import Deployment
+from fedblocks.doctor.guard import refuse_unsafe
 from fedblocks.types import Address
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class FedBlocks:
         at = deployment.address
         self.slash_treasury = SlashTreasury(connection, at("SlashTreasury"), self.sender)
         self.reward_treasury = RewardTreasury(connection, at("RewardTreasury"), self.sender)
-        self.staking = StakingRegistry(connection, at("StakingRegistry"), self.sender)
+        self.staking = StakingRegistry(connection, at("StakingRegistry"), self.sender, guard=refuse_unsafe)
         self.rewards = RewardManager(connection, at("RewardManager"), self.sender)
         self.chain = ModelParameterChain(connection, at("ModelParameterChain"), self.sender)
         self.slashing = SlashingManager(connection, at("SlashingManager"), self.sender)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fedblocks.chain.connection import Block
+from fedblocks.chain.connection import Block, Connection
 from fedblocks.chain.events import ChainEvent
-from fedblocks.chain.transactions import Receipt
+from fedblocks.chain.transactions import Receipt, TransactionSender
 from fedblocks.contracts.base import Contract
+from fedblocks.contracts.guard import StakingGuard, require_safe
 from fedblocks.types import Address, Timestamp, Wei
 
 
@@ -109,6 +110,18 @@ class StakingRegistry(Contract):
         StakeSlashed,
     )
 
+    def __init__(
+        self,
+        connection: Connection,
+        address: Address,
+        sender: TransactionSender | None = None,
+        *,
+        guard: StakingGuard | None = None,
+    ) -> None:
+        """Bind the class to an address; `guard` looks at the registry before ether is staked in it."""
+        super().__init__(connection, address, sender)
+        self._guard = guard
+
     def stake_amount(self, block: Block = "latest") -> Wei:
         """What a client stakes, exactly."""
         return Wei(self._read("STAKE_AMOUNT", block=block))
@@ -158,12 +171,19 @@ class StakingRegistry(Contract):
             withdrawable_at=self.withdrawal_timelock(client, at) if unbonding else None,
         )
 
-    def stake(self, value: Wei | None = None) -> Receipt:
+    def stake(self, value: Wei | None = None, *, accept_defects: bool = False) -> Receipt:
         """Stake as the sender.
 
         Args:
             value: What to send; the registry's stake amount when left out, and anything else is refused.
+            accept_defects: Stake although the probes find defects, or although nobody probes.
+
+        Raises:
+            UnsafeDeployment: if the registry fails the probes.
+            UncheckedDeployment: if the class was made without a guard.
         """
+        if not accept_defects:
+            require_safe(self._guard, self.connection, self.address)
         return self._send("stake", value=self.stake_amount() if value is None else value)
 
     def unregister(self) -> Receipt:
