@@ -12,7 +12,7 @@ PY_STAMP := $(VENV)/.installed
 NODE_STAMP := node_modules/.installed
 DATA_STAMP := .data/.fetched
 
-.PHONY: help setup demo test lint types unit check abi format constraints clean
+.PHONY: help setup demo test lint types unit fuzz check abi format constraints clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ types: $(PY_STAMP) ## mypy, strict, on the SDK
 
 unit: setup ## The tests alone (ARGS="-k name" selects)
 	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
+
+fuzz: $(PY_STAMP) ## Play 750 long games against the contracts and print what was called (minutes)
+	$(BIN)/pytest tests/contracts/fuzz --hypothesis-profile=fuzz-long $(ARGS)
 
 check: lint types ## Everything that runs no test
 

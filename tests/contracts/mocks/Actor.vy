@@ -9,6 +9,7 @@
 flag ReceiverMood:
     KIND
     REFUSING
+    BURNING
     CALLING_BACK
 
 
@@ -30,6 +31,8 @@ def __init__():
 def __default__():
     if self.mood == ReceiverMood.REFUSING:
         raise "Actor: no, thank you"
+    if self.mood == ReceiverMood.BURNING:
+        raise UNREACHABLE
     if self.mood == ReceiverMood.CALLING_BACK and self.callbacks == 0:
         self.callbacks += 1
         self.callbackSucceeded = raw_call(self.target, self.calldata, revert_on_failure=False)
@@ -53,6 +56,14 @@ def refuse():
 
 
 @external
+def burn():
+    """
+    @notice From now on, take no ether and use up all gas.
+    """
+    self.mood = ReceiverMood.BURNING
+
+
+@external
 def accept():
     """
     @notice From now on, take ether.
@@ -63,9 +74,10 @@ def accept():
 @external
 def callBack(target: address, data: Bytes[1024]):
     """
-    @notice From now on, call somebody when ether arrives, once.
+    @notice From now on, call somebody when ether arrives; only the first time.
     """
     self.mood = ReceiverMood.CALLING_BACK
+    self.callbacks = 0
     self.target = target
     self.calldata = data
 

@@ -1,0 +1,9 @@
+"""Everybody does anything, in any order, and after every call three accounts of the protocol must agree.
+
+Where to begin: `state` says what is known of the protocol at a moment. It is found in three ways that share no code:
+`model` says in plain Python what every call must do or why it must be refused, `storage` reads what the contracts
+stored, and `replay` adds up the event log. `watch` holds what must never happen, whatever the three say, `machine`
+lets hypothesis choose who does what, and `exits` shows at the end of every run that all that is owed can be withdrawn.
+`conftest` has the two profiles: a short one that always plays the same games (`make test`), and a long one that plays
+new ones (`make fuzz`).
+"""

@@ -1,0 +1,788 @@
+"""Who does what: hypothesis chooses the actors, their calls and the seconds in between.
+
+Every call goes through `Life.call`, which makes it in the model and on the chain and then compares everything. A rule
+either makes one call that may well be refused (the wrong caller, the wrong second, a forged header), or moves an
+instance on by the next sensible step, so that a run comes to its interesting states at all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from typing import Any
+
+import boa
+from eth_abi import decode
+from eth_utils import keccak
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.contracts.fuzz.exits import everybody_leaves
+from tests.contracts.fuzz.model import Actor, Call, Model, Mood, reason_of
+from tests.contracts.fuzz.replay import Replay
+from tests.contracts.fuzz.state import Instance
+from tests.contracts.fuzz.storage import Reader
+from tests.contracts.fuzz.watch import Watch
+from tests.contracts.world import (
+    AGGREGATOR_BOND,
+    BASE_FEE,
+    CHALLENGE_WINDOW,
+    ETHER,
+    FEE_PER_EPOCH,
+    LIVENESS_PERIOD,
+    NO_HASH,
+    STAKE_AMOUNT,
+    ZERO,
+    Header,
+    Protocol,
+    account,
+    balance,
+    mock,
+)
+
+PURSE = 1_000_000 * ETHER
+ERROR = keccak(text="Error(string)")[:4]
+
+CLIENTS = [f"client {seat}" for seat in range(5)] + ["contract client 5", "contract client 6"]
+USERS = ["user", "contract user"]
+AGGREGATORS = ["aggregator", "successor", "contract aggregator"]
+ACTORS = [name for name in (*CLIENTS, *USERS, *AGGREGATORS) if name.startswith("contract")]
+PEOPLE = [*CLIENTS, *USERS, *AGGREGATORS, "stranger", "admin", "heir"]
+CONTRACTS = [
+    "SlashTreasury",
+    "RewardTreasury",
+    "StakingRegistry",
+    "RewardManager",
+    "ModelParameterChain",
+    "SlashingManager",
+]
+MAX_INSTANCES = 4
+FIELDS = list(Header.__dataclass_fields__)
+ROOTS = ["previous_header_hash", "commits_root", "base_model_root"]
+BITMAPS = ["participants", "excluded", "slash_reasons"]
+OTHER_ANSWERS = ["unRegister", "collectTrainingFees", "stopInstance", "slash", "forfeitReward"]
+OTHER_ANSWERS += ["nameAggregator", "finalizeEpoch"]
+
+# What comes more often than the rest.
+WEIGHTS = {
+    "an_epoch_is_trained": 3,
+    "an_instance_goes_on": 2,
+    "an_instance_ends": 2,
+    "a_verdict_is_executed": 2,
+    "a_deadline_comes": 2,
+    "somebody_comes_for_what_is_owed": 3,
+    "somebody_comes_or_goes": 2,
+    "somebody_forges_a_header": 2,
+    "a_contract_changes_its_mood": 2,
+}
+
+# How many calls of each function were made, and how many the contracts refused: what `make fuzz` prints.
+MADE: Counter[str] = Counter()
+REFUSED: Counter[tuple[str, str]] = Counter()
+TALLY: Counter[str] = Counter()
+
+# Strategies. "right" is whoever the call is for.
+caller = st.sampled_from(["right"] * 4 + PEOPLE)
+person = st.sampled_from(PEOPLE)
+client = st.sampled_from(CLIENTS)
+# Counts round among the instances there are; nought is one that does not exist.
+which_one = st.integers(0, 2 * MAX_INSTANCES)
+receiver = st.sampled_from(["", "", "", *PEOPLE, *CONTRACTS, "babbler", "nobody"])
+nearly = st.sampled_from([0, 0, 0, 0, 0, 0, -1, 1])
+
+
+class QuietEnv(boa.Env):
+    """titanoboa writes out the whole storage of a contract that reverts, for its error message: here most calls do."""
+
+    def _lookup_contract_fast(self, address: Any) -> None:
+        return None
+
+
+class Stage:
+    """The deployed contracts and the people, the same in every run; a run leaves no trace on it."""
+
+    def __init__(self) -> None:
+        self.env = QuietEnv()
+        with boa.swap_env(self.env):
+            self.driver = str(account("driver", PURSE))
+            self.protocol = Protocol.deploy(account("deployer"), account("admin of old"))
+            protocol = self.protocol
+            self.contracts = {
+                "SlashTreasury": protocol.slash_treasury,
+                "RewardTreasury": protocol.reward_treasury,
+                "StakingRegistry": protocol.registry,
+                "RewardManager": protocol.rewards,
+                "ModelParameterChain": protocol.chain,
+                "SlashingManager": protocol.slashing,
+            }
+            self.actors = {name: mock("Actor") for name in ACTORS}
+            self.bomb = mock("Actor")
+            self.people = {
+                name: str(self.actors[name].address if name in ACTORS else account(name, PURSE)) for name in PEOPLE
+            }
+            self.babbler = str(mock("Babbler").address)
+            self.names = {address: name for name, address in self.people.items()}
+            self.events = [
+                (event, boa.env.timestamp)
+                for treasury in (protocol.slash_treasury, protocol.reward_treasury)
+                for event in treasury.get_logs()
+            ]
+            self._prepare()
+
+    def _prepare(self) -> None:
+        """Everybody has staked, one instance is under way and one is only ordered: else most calls would be refused."""
+        protocol, people = self.protocol, self.people
+        for treasury in (protocol.slash_treasury, protocol.reward_treasury):
+            self._do(treasury, "transferAdmin", treasury.ADMIN_ADDRESS(), people["admin"])
+            self._do(treasury, "acceptAdmin", people["admin"])
+        for name in CLIENTS:
+            self._do(protocol.registry, "stake", people[name], value=STAKE_AMOUNT)
+        cohort = [people[name] for name in CLIENTS]
+        genesis = (people["aggregator"], keccak(text="genesis"), 7, keccak(text="rules"))
+        for user, clients, epochs, words in (("user", cohort, 3, genesis), ("contract user", cohort[1:], 2, ())):
+            value = BASE_FEE + epochs * FEE_PER_EPOCH
+            self._do(protocol.rewards, "newUserInstance", people[user], clients, epochs, *words, value=value)
+        self._do(protocol.chain, "depositBond", people["aggregator"], 1, value=AGGREGATOR_BOND)
+
+    def _do(self, contract: Any, function: str, sender: str, *arguments: Any, value: int = 0) -> None:
+        data = getattr(contract, function).prepare_calldata(*arguments)
+        computation = self.execute(sender, contract, data, value)
+        assert not computation.is_error
+        self.events += [(event, boa.env.timestamp) for event in contract.get_logs(computation)]
+
+    def execute(self, sender: str, contract: Any, data: bytes, value: int) -> Any:
+        """Send a transaction. A contract is made to send it by the driver, who pays the value too."""
+        to = contract.address
+        name = self.names.get(sender)
+        if name in ACTORS:
+            actor = self.actors[name]
+            data, to, sender = actor.act.prepare_calldata(to, data), actor.address, self.driver
+        return boa.env.execute_code(to_address=to, sender=sender, data=data, value=value)
+
+    def address(self, name: str) -> str:
+        if name in self.people:
+            return self.people[name]
+        if name in self.contracts:
+            return str(self.contracts[name].address)
+        return {"babbler": self.babbler, "nobody": ZERO, "driver": self.driver}[name]
+
+
+@cache
+def stage() -> Stage:
+    return Stage()
+
+
+class Life(RuleBasedStateMachine):
+    """One run: the protocol from its deployment on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stage = stage()
+        self.contexts = [boa.swap_env(self.stage.env), self.stage.env.anchor()]
+        for context in self.contexts:
+            context.__enter__()
+        self.protocol = self.stage.protocol
+        self.replay, self.watch = Replay(), Watch()
+        self.forced: dict[str, int] = {}
+        self.vanished: set[str] = set()
+        self.counter = 0
+        self.failed = False
+        people = self.stage.people.values()
+        self.reader = Reader(self.protocol, people)
+        for event, moment in self.stage.events:
+            self.watch.see(event)
+            self.replay.apply(event, moment)
+        self.model = Model(
+            protocol=self.protocol,
+            state=self.reader.state(self.forced),
+            purses={address: balance(address) for address in (*people, self.stage.driver)},
+            actors={self.stage.people[name]: Actor() for name in ACTORS},
+            closed={
+                self.stage.babbler,
+                *(self.stage.address(name) for name in CONTRACTS if not name.endswith("Treasury")),
+            },
+        )
+        TALLY["runs"] += 1
+
+    def _order(self, user: str, cohort: list[str], epochs: int, aggregator: str | None) -> None:
+        clients = [self.stage.people[name] for name in cohort]
+        configuration = (self.unique("genesis"), 7, self.unique("rules"))
+        arguments = (self.stage.people[aggregator], *configuration) if aggregator else ()
+        value = BASE_FEE + epochs * FEE_PER_EPOCH
+        self.call(user, "RewardManager", "newUserInstance", clients, epochs, *arguments, value=value)
+
+    def teardown(self) -> None:
+        try:
+            if not self.failed:
+                left = everybody_leaves(
+                    self.protocol,
+                    list(self.stage.people.values()),
+                    self.stage.people["stranger"],
+                    self.stage.people["heir"],
+                    self._send_unmodelled,
+                )
+                assert left == {address: self.forced.get(address, 0) for address in left}, "something is left behind"
+        finally:
+            for context in reversed(self.contexts):
+                context.__exit__(None, None, None)
+
+    # Calls
+
+    @property
+    def now(self) -> int:
+        return int(boa.env.timestamp)
+
+    @property
+    def instances(self) -> dict[int, Instance]:
+        return self.model.state.instances
+
+    def pick(self, which: int) -> int:
+        """An instance's number."""
+        return (which - 1) % len(self.instances) + 1 if which else len(self.instances) + 1
+
+    def unique(self, what: str) -> bytes:
+        self.counter += 1
+        return keccak(text=f"{what} {self.counter}")
+
+    def sender(self, name: str, right: str) -> str:
+        """The name of a caller; `right` is the address whose job it is."""
+        return self.stage.names.get(right, "stranger") if name == "right" else name
+
+    @staticmethod
+    def _outcome(computation: Any) -> str | None:
+        if not computation.is_error:
+            return None
+        output = computation.output
+        return str(decode(["string"], output[4:])[0]) if output[:4] == ERROR else ""
+
+    def _send_unmodelled(self, sender: str, contract: Any, function: str, *arguments: Any) -> str | None:
+        data = getattr(contract, function).prepare_calldata(*arguments)
+        MADE[f"on the way out: {function}"] += 1
+        return self._outcome(self.stage.execute(sender, contract, data, 0))
+
+    def call(self, sender: str, contract: str, function: str, *arguments: Any, value: int = 0) -> bool:
+        """Make a call in the model and on the chain, and compare; whether it was taken."""
+        if sender in self.vanished:
+            return False
+        call = Call(self.stage.people[sender], contract, function, arguments, value)
+        if sender in ACTORS and value:
+            self.model.purses[self.stage.driver] -= value
+            self.model.purses[call.sender] += value
+        try:
+            expected = self.model.attempt(call, self.now)
+            if sender in ACTORS and value and expected is not None:
+                self.model.purses[self.stage.driver] += value
+                self.model.purses[call.sender] -= value
+            target = self.stage.contracts[contract]
+            data = b"" if function == "__default__" else getattr(target, function).prepare_calldata(*arguments)
+            computation = self.stage.execute(call.sender, target, data, value)
+            outcome = self._outcome(computation)
+            MADE[call.name] += 1
+            if outcome is not None:
+                REFUSED[call.name, outcome] += 1
+            assert outcome == expected, (
+                f"{call.name} by {sender}: the contract says {outcome!r}, the model {expected!r}"
+            )
+            self._hear(target, computation)
+            self.check()
+        except BaseException:
+            self.failed = True
+            raise
+        return outcome is None
+
+    def _hear(self, contract: Any, computation: Any) -> None:
+        for event in contract.get_logs(computation):
+            TALLY["events"] += 1
+            self.watch.see(event)
+            self.replay.apply(event, self.now)
+
+    def check(self) -> None:
+        """Everything that must hold after every call."""
+        TALLY["checks"] += 1
+        protocol, forced = self.protocol, self.forced
+        stored = self.reader.state(forced)
+        expected = self.model.state
+        expected.clients = {address: c for address, c in expected.clients.items() if c != type(c)()}
+        assert stored == expected, "the contracts have stored something else than the model"
+        told = self.replay.state
+        told.clients = {address: c for address, c in told.clients.items() if c != type(c)()}
+        assert stored == told, "the event log does not tell what is stored"
+
+        owed = {protocol.registry: stored.staked, protocol.rewards: stored.escrowed, protocol.chain: stored.bonded}
+        for contract, amount in owed.items():
+            assert balance(contract) == amount + forced.get(str(contract.address), 0), "a balance is not what is owed"
+        assert balance(protocol.slashing) == forced.get(str(protocol.slashing.address), 0)
+        self.watch.held(
+            escrow=sum(instance.order.escrow for instance in stored.instances.values()),
+            refunds=sum(instance.refund for instance in stored.instances.values()),
+        )
+        assert {address: balance(address) for address in self.model.purses} == self.model.purses
+
+    # Time
+
+    @invariant()
+    def a_move_was_made(self) -> None:
+        TALLY["moves"] += 1
+
+    def deadlines(self) -> list[int]:
+        """Every moment still to come at which something begins or ends."""
+        moments = {client.timelock for client in self.model.state.clients.values()}
+        for instance in self.instances.values():
+            training = instance.training
+            moments |= {training.last_activity + k * LIVENESS_PERIOD for k in (1, 2)}
+            moments.add(training.last_progress + 4 * LIVENESS_PERIOD)
+            for epoch in instance.epochs.values():
+                moments |= {epoch.commits_closed_at + LIVENESS_PERIOD, epoch.posted_at + CHALLENGE_WINDOW}
+        return sorted(moment for moment in moments if moment > self.now)
+
+    def wait_until(self, moment: int) -> None:
+        if moment > self.now:
+            boa.env.time_travel(seconds=moment - self.now)
+
+    @rule(which=st.integers(0, 7), offset=st.sampled_from([-1, 0, 1, 1]))
+    def a_deadline_comes(self, which: int, offset: int) -> None:
+        """A second before, in time, or a second late."""
+        deadlines = self.deadlines()
+        if deadlines:
+            self.wait_until(deadlines[min(which, len(deadlines) - 1)] + offset)
+
+    # What keeps a run going
+
+    @classmethod
+    def rules(cls) -> list[Any]:
+        """The rules, as often as they weigh: without the honest work there would be nothing to attack."""
+        return [each for each in super().rules() for _ in range(WEIGHTS.get(each.function.__name__, 1))]
+
+    @initialize(
+        steps=st.lists(st.tuples(which_one, st.integers(0, 2**14 - 1), st.integers(0, 7)), max_size=16),
+        ended=st.integers(0, 2),
+        stops=st.booleans(),
+    )
+    def a_history(self, steps: list[tuple[int, int, int]], ended: int, stops: bool) -> None:
+        """What happened before anybody meant harm."""
+        for which, bits, cheats in steps:
+            self._go_on(self.pick(which or 1), bits, cheats)
+        for _ in range(ended):
+            self._end(self.unsettled[0], stops)
+
+    @precondition(lambda self: len(self.instances) < MAX_INSTANCES)
+    @rule(user=st.sampled_from(USERS), first=st.integers(0, 6), size=st.integers(4, 7), epochs=st.integers(1, 3))
+    def somebody_orders(self, user: str, first: int, size: int, epochs: int) -> None:
+        staked = [name for name in CLIENTS if self.model.state.client(self.stage.people[name]).staked]
+        first %= max(1, len(staked))
+        cohort = (staked[first:] + staked[:first])[:size]
+        self._order(user, cohort, epochs, None if epochs == 2 else AGGREGATORS[size % 3])
+
+    @rule(which=which_one, bits=st.integers(0, 2**14 - 1), cheats=st.integers(0, 7))
+    def an_epoch_is_trained(self, which: int, bits: int, cheats: int) -> None:
+        which = self.pick(which or 1)
+        for _ in range(2):
+            self._go_on(which, bits, cheats)
+
+    @rule(which=which_one, bits=st.integers(0, 2**14 - 1), cheats=st.integers(0, 7))
+    def an_instance_goes_on(self, which: int, bits: int, cheats: int) -> None:
+        self._go_on(self.pick(which or 1), bits, cheats)
+
+    @precondition(lambda self: self.unsettled)
+    @rule(which=which_one, stops=st.booleans())
+    def an_instance_ends(self, which: int, stops: bool) -> None:
+        self._end(self.unsettled[which % len(self.unsettled)], stops)
+
+    def _end(self, which: int, stops: bool) -> None:
+        """Every epoch that is posted becomes final, and who may stop the instance does."""
+        instance = self.instances[which]
+        if stops and not instance.training.stopped_at:
+            who = self.sender("right", instance.training.user)
+            self.call(who, "ModelParameterChain", "stopInstance", which)
+        for epoch in range(instance.training.finalized + 1, instance.training.posted + 1):
+            self.wait_until(instance.epochs[epoch].posted_at + CHALLENGE_WINDOW + 1)
+            self.call("heir", "ModelParameterChain", "finalizeEpoch", which, epoch)
+        if not stops and instance.training.finalized < instance.training.number_of_epochs:
+            return
+        deadline = instance.epoch(instance.training.posted + 1).commits_closed_at + LIVENESS_PERIOD + 1
+        self.wait_until(deadline)
+        self.call("heir", "RewardManager", "collectTrainingFees", which)
+
+    @property
+    def unsettled(self) -> list[int]:
+        return [number for number, instance in self.instances.items() if not instance.order.settled]
+
+    def _go_on(self, which: int, bits: int, cheats: int) -> None:
+        """The next sensible step of an instance, by whoever is there to do it."""
+        instance = self.instances[which]
+        training = instance.training
+        names, chain = self.stage.names, "ModelParameterChain"
+        if instance.order.settled:
+            return
+        if self.model.is_closed(instance):
+            self.call("stranger", "RewardManager", "collectTrainingFees", which)
+        elif training.finalized < training.posted and (cheats & 1 or training.posted == training.number_of_epochs):
+            self.wait_until(instance.epochs[training.finalized + 1].posted_at + CHALLENGE_WINDOW + 1)
+            self.call("stranger", chain, "finalizeEpoch", which, training.finalized + 1)
+        elif training.stopped_at and not self._awaited(instance):
+            return
+        elif training.aggregator == ZERO:
+            aggregator = self.stage.people[AGGREGATORS[bits % 3]]
+            arguments = (aggregator, self.unique("genesis"), 7, self.unique("rules"))
+            self.call(names[training.user], chain, "configureInstance", which, *arguments)
+        elif training.aggregator not in instance.bonds:
+            aggregator = names.get(training.aggregator)
+            if aggregator is not None and not training.stopped_at:
+                self.call(aggregator, chain, "depositBond", which, value=AGGREGATOR_BOND)
+        elif self._awaited(instance):
+            header = self._header(which, bits, cheats)
+            self.call(names[training.aggregator], chain, "submitEpoch", header.words)
+        else:
+            attempt = training.attempt + (training.posted + 1 in instance.epochs)
+            arguments = (which, training.posted + 1, attempt, self.unique("commits"))
+            self.call(names[training.aggregator], chain, "closeCommits", *arguments)
+
+    def _awaited(self, instance: Instance) -> bool:
+        closed_at = instance.epoch(instance.training.posted + 1).commits_closed_at
+        return closed_at != 0 and self.now <= closed_at + LIVENESS_PERIOD
+
+    def _header(self, which: int, bits: int, cheats: int) -> Header:
+        """A header that the contract takes: `bits` say who takes part and who is excluded, `cheats` who is accused."""
+        instance = self.instances.get(which, Instance())
+        training = instance.training
+        seats = max(1, training.cohort_size)
+        honest = [seat for seat in range(seats) if not reason_of(training.slash_reasons, seat)] or [0]
+        kept = honest[bits % len(honest)]
+        participants = sum(1 << seat for seat in honest if not bits >> seat & 1) | 1 << kept
+        excluded = participants & bits >> 7 & ~(1 << kept)
+        accused = [seat for seat in range(seats) if excluded >> seat & 1][: cheats // 2]
+        reasons = training.slash_reasons | sum((1 + (seat + cheats) % 6) << (4 * seat) for seat in accused)
+        return Header(
+            instance_id=which,
+            epoch=training.posted + 1,
+            attempt=training.attempt,
+            previous_header_hash=training.last_header_hash,
+            commits_root=instance.epoch(training.posted + 1).commits_root,
+            submissions_root=self.unique("submissions"),
+            gram_root=self.unique("gram"),
+            stats_root=self.unique("stats"),
+            base_model_root=training.last_model_root,
+            delta_root=self.unique("delta"),
+            next_model_root=self.unique("model"),
+            participants=participants,
+            excluded=excluded,
+            slash_reasons=reasons,
+            counters_root=self.unique("counters"),
+            metric=870_000,
+            data_locator=self.unique("manifest"),
+        )
+
+    @property
+    def guilty(self) -> list[tuple[int, list[str]]]:
+        """Instances with verdicts that can be executed, and against whom."""
+        stakes = self.model.state.clients
+        found = [
+            (number, [each for each in instance.verdicts if each in stakes and stakes[each].stake])
+            for number, instance in self.instances.items()
+        ]
+        return [(number, clients) for number, clients in found if clients]
+
+    @precondition(lambda self: self.guilty)
+    @rule(which=which_one, first=st.integers(0, 3))
+    def a_verdict_is_executed(self, which: int, first: int) -> None:
+        number, clients = self.guilty[which % len(self.guilty)]
+        self.call(
+            "stranger",
+            "SlashingManager",
+            "slash",
+            clients[first:] or clients,
+            number,
+            self.stage.address("StakingRegistry"),
+        )
+
+    @rule(what=st.sampled_from(["reward", "refund", "bond", "stake"]), which=st.integers(0, 15), to=receiver)
+    def somebody_comes_for_what_is_owed(self, what: str, which: int, to: str) -> None:
+        """Who has something to come for, whether it is time or not."""
+        function, owed = {
+            "reward": ("claimReward", [(n, who) for n, i in self.instances.items() for who in i.rewards]),
+            "refund": ("withdrawRefund", [(n, i.order.user) for n, i in self.instances.items() if i.refund]),
+            "bond": ("withdrawBond", [(n, who) for n, i in self.instances.items() for who in i.bonds]),
+            "stake": ("withdrawStake", [(0, who) for who, c in self.model.state.clients.items() if c.unbonding]),
+        }[what]
+        if owed:
+            number, who = owed[which % len(owed)]
+            contract = {"bond": "ModelParameterChain", "stake": "StakingRegistry"}.get(what, "RewardManager")
+            arguments = (*((number,) if number else ()), *self.to(to))
+            self.call(self.stage.names[who], contract, function, *arguments)
+
+    @rule(which=which_one, aggregator=st.sampled_from(AGGREGATORS))
+    def a_silent_aggregator_is_replaced(self, which: int, aggregator: str) -> None:
+        which = self.pick(which or 1)
+        self.wait_until(self.instances[which].training.last_activity + LIVENESS_PERIOD + 1)
+        who = self.sender("right", self.owner(which, "user"))
+        self.call(who, "ModelParameterChain", "nameAggregator", which, self.stage.people[aggregator])
+
+    # What anybody may try at any time
+
+    def owner(self, which: int, role: str) -> str:
+        """The address of an instance's user or aggregator."""
+        return str(getattr(self.instances.get(which, Instance()).training, role))
+
+    def to(self, name: str) -> tuple[str, ...]:
+        """The receiver as an argument, none when it is left out."""
+        return (self.stage.address(name),) if name else ()
+
+    @rule(
+        who=st.sampled_from([*CLIENTS, *PEOPLE]),
+        how=st.sampled_from(["stake", "leave", "withdraw"]),
+        offset=nearly,
+        to=receiver,
+    )
+    def somebody_comes_or_goes(self, who: str, how: str, offset: int, to: str) -> None:
+        staked = self.model.state.client(self.stage.people[who]).staked
+        if how == "withdraw":
+            self.call(who, "StakingRegistry", "withdrawStake", *self.to(to))
+        elif (how == "stake") != staked:
+            self.call(
+                who,
+                "StakingRegistry",
+                "unRegister" if staked else "stake",
+                value=0 if staked else STAKE_AMOUNT + offset,
+            )
+        elif offset:
+            # What makes no sense: to stake twice, or to leave without having come.
+            self.call(who, "StakingRegistry", "stake" if staked else "unRegister", value=STAKE_AMOUNT if staked else 0)
+
+    @rule(
+        who=person,
+        cohort=st.lists(st.sampled_from([*CLIENTS, *CLIENTS, "stranger", "nobody"]), max_size=8),
+        epochs=st.sampled_from([0, 1, 2, 1024, 1025]),
+        words=st.tuples(st.booleans(), st.booleans(), st.sampled_from([0, 1, 2**30, 2**30 + 1]), st.booleans()),
+        offset=nearly,
+    )
+    def somebody_orders_anything(
+        self, who: str, cohort: list[str], epochs: int, words: tuple[bool, bool, int, bool], offset: int
+    ) -> None:
+        if len(self.instances) >= MAX_INSTANCES or epochs == 1024:
+            # A thousand epochs would be read back after every call: the order must be refused, for its value.
+            offset = offset or 1
+        aggregator, root, d, rules = words
+        configuration = (
+            self.stage.people["aggregator"] if aggregator else ZERO,
+            self.unique("genesis") if root else NO_HASH,
+            d,
+            self.unique("rules") if rules else NO_HASH,
+        )
+        value = BASE_FEE + epochs * FEE_PER_EPOCH + offset
+        clients = [self.stage.address(name) for name in cohort]
+        self.call(who, "RewardManager", "newUserInstance", clients, epochs, *configuration, value=value)
+
+    @rule(
+        who=caller,
+        which=which_one,
+        what=st.sampled_from(["configure", "name", "stop", "refund"]),
+        aggregator=st.sampled_from([*AGGREGATORS, *AGGREGATORS, "nobody", "client 0"]),
+        words=st.tuples(st.booleans(), st.sampled_from([1, 1, 1, 0, 2**30, 2**30 + 1]), st.booleans()),
+    )
+    def somebody_acts_as_user(
+        self, who: str, which: int, what: str, aggregator: str, words: tuple[bool, int, bool]
+    ) -> None:
+        which = self.pick(which)
+        who = self.sender(who, self.owner(which, "user"))
+        if what == "configure":
+            root, d, rules = words
+            genesis = (NO_HASH if root else self.unique("genesis"), d, NO_HASH if rules else self.unique("rules"))
+            arguments = (which, self.stage.address(aggregator), *genesis)
+            self.call(who, "ModelParameterChain", "configureInstance", *arguments)
+        elif what == "name":
+            self.call(who, "ModelParameterChain", "nameAggregator", which, self.stage.address(aggregator))
+        elif what == "stop":
+            self.call(who, "ModelParameterChain", "stopInstance", which)
+        else:
+            self.call(who, "RewardManager", "withdrawRefund", which)
+
+    @rule(
+        who=caller,
+        which=which_one,
+        what=st.sampled_from(["deposit", "withdraw", "close"]),
+        offset=nearly,
+        attempt=nearly,
+        root=st.sampled_from("yyyn"),
+    )
+    def somebody_acts_as_aggregator(
+        self, who: str, which: int, what: str, offset: int, attempt: int, root: str
+    ) -> None:
+        which = self.pick(which)
+        training = self.instances.get(which, Instance()).training
+        who = self.sender(who, training.aggregator)
+        if what == "deposit":
+            self.call(who, "ModelParameterChain", "depositBond", which, value=AGGREGATOR_BOND + offset)
+        elif what == "withdraw":
+            self.call(who, "ModelParameterChain", "withdrawBond", which)
+        else:
+            commits = self.unique("commits") if root == "y" else NO_HASH
+            arguments = (max(0, training.posted + 1 + offset), max(0, training.attempt + attempt), commits)
+            self.call(who, "ModelParameterChain", "closeCommits", which, *arguments)
+
+    @rule(
+        who=caller,
+        which=which_one,
+        bits=st.integers(0, 2**14 - 1),
+        cheats=st.integers(0, 7),
+        forgery=st.sampled_from(["", "", "instance_id", "epoch", "attempt", *ROOTS, *BITMAPS]),
+        seat=st.sampled_from([0, 1, 2, 3, 4, 5, 6, 7, 63]),
+        reason=st.integers(0, 15),
+    )
+    def somebody_forges_a_header(
+        self, who: str, which: int, bits: int, cheats: int, forgery: str, seat: int, reason: int
+    ) -> None:
+        waiting = [number for number, instance in self.instances.items() if self._awaited(instance)]
+        which = waiting[which % len(waiting)] if waiting else self.pick(which)
+        who = self.sender(who, self.owner(which, "aggregator"))
+        honest = self._header(which, bits, cheats)
+        words = {name: getattr(honest, name) for name in FIELDS}
+        if forgery in ("participants", "excluded"):
+            words[forgery] ^= 1 << seat
+        elif forgery == "slash_reasons":
+            words[forgery] ^= reason << (4 * seat)
+        elif forgery in ROOTS:
+            words[forgery] = self.unique("forgery")
+        elif forgery:
+            words[forgery] += 1
+        self.call(who, "ModelParameterChain", "submitEpoch", Header(**words).words)
+
+    @rule(
+        who=person,
+        which=which_one,
+        what=st.sampled_from(["finalize", "settle", "claim", "forfeit", "forfeit what is there"]),
+        offset=nearly,
+        whose=client,
+        to=receiver,
+    )
+    def somebody_does_what_anybody_may(self, who: str, which: int, what: str, offset: int, whose: str, to: str) -> None:
+        which = self.pick(which)
+        address = self.stage.people[whose]
+        if what == "finalize":
+            epoch = max(0, self.instances.get(which, Instance()).training.finalized + 1 + offset)
+            self.call(who, "ModelParameterChain", "finalizeEpoch", which, epoch)
+        elif what == "settle":
+            self.call(who, "RewardManager", "collectTrainingFees", which)
+        elif what == "claim":
+            self.call(whose, "RewardManager", "claimReward", which, *self.to(to))
+        elif what == "forfeit":
+            self.call(who, "RewardManager", "forfeitReward", which, address)
+        else:
+            for number, instance in self.instances.items():
+                for slashed in [each for each in instance.rewards if self.model.state.client(each).slashed]:
+                    self.call(who, "RewardManager", "forfeitReward", number, slashed)
+
+    @rule(
+        who=person,
+        which=which_one,
+        whom=st.lists(client, max_size=4),
+        registry=st.sampled_from(["StakingRegistry"] * 5 + ["RewardManager"]),
+    )
+    def somebody_slashes(self, who: str, which: int, whom: list[str], registry: str) -> None:
+        which = self.pick(which)
+        clients = [self.stage.people[name] for name in whom]
+        self.call(who, "SlashingManager", "slash", clients, which, self.stage.address(registry))
+
+    @rule(who=person, whom=client, what=st.sampled_from(["slash", "open", "pay", "pay the chain"]))
+    def somebody_does_what_nobody_may(self, who: str, whom: str, what: str) -> None:
+        """Calls that only a contract may make, and ether for functions that take none."""
+        address = self.stage.people[whom]
+        if what == "slash":
+            self.call(who, "StakingRegistry", "slashStake", address)
+        elif what == "open":
+            self.call(who, "ModelParameterChain", "openInstance", 1, self.stage.people[who], [address] * 4, 1)
+        elif what == "pay":
+            self.call(who, "StakingRegistry", "unRegister", value=1)
+        else:
+            self.call(who, "ModelParameterChain", "stopInstance", 1, value=1)
+
+    @precondition(lambda self: len(self.vanished) < 2)
+    @rule(who=st.sampled_from([*USERS, *AGGREGATORS]), really=st.integers(0, 3))
+    def somebody_vanishes(self, who: str, really: int) -> None:
+        """It is never heard of again; only on the way out does it come for what is its own."""
+        if not really:
+            self.vanished.add(who)
+
+    @rule(
+        who=st.sampled_from(["admin", "admin", "heir", "stranger"]),
+        which=st.sampled_from(["SlashTreasury", "RewardTreasury"]),
+        what=st.sampled_from(["withdraw", "withdraw", "offer", "accept"]),
+        part=st.integers(0, 5),
+        heir=st.sampled_from(["heir", "admin"]),
+    )
+    def somebody_tries_a_treasury(self, who: str, which: str, what: str, part: int, heir: str) -> None:
+        if what == "withdraw":
+            self.call(who, which, "withdraw", balance(self.stage.address(which)) * part // 4)
+        elif what == "offer":
+            self.call(who, which, "transferAdmin", self.stage.people[heir])
+        else:
+            self.call(who, which, "acceptAdmin")
+
+    # Ether that nobody asked for, and contracts that take it badly
+
+    @rule(to=st.sampled_from([*CONTRACTS, "SlashTreasury"]), amount=st.integers(1, 1000), forced=st.booleans())
+    def ether_comes_unasked(self, to: str, amount: int, forced: bool) -> None:
+        if not forced and to.endswith("Treasury"):
+            self.call("stranger", to, "__default__", value=amount)
+            return
+        address = self.stage.address(to)
+        before = balance(address)
+        self.stage.bomb.force(address, sender=self.stage.driver, value=amount)
+        assert balance(address) == before + amount
+        MADE["anybody.selfdestruct"] += 1
+        self.model.purses[self.stage.driver] -= amount
+        self.forced[address] = self.forced.get(address, 0) + amount
+        self.check()
+
+    @rule(
+        who=st.sampled_from(ACTORS),
+        mood=st.sampled_from([Mood.KIND, Mood.REFUSING, Mood.BURNING, *[Mood.CALLING_BACK] * 3]),
+        what=st.sampled_from(["claimReward", "withdrawRefund", "withdrawBond", "withdrawStake", *OTHER_ANSWERS]),
+        which=which_one,
+        whom=client,
+    )
+    def a_contract_changes_its_mood(self, who: str, mood: Mood, what: str, which: int, whom: str) -> None:
+        """From now on it takes ether or not; or it makes a call when ether comes, before it lets the payer go on."""
+        contract, actor = self.stage.actors[who], self.model.actors[self.stage.people[who]]
+        actor.mood, actor.answer = mood, None
+        if mood is Mood.CALLING_BACK:
+            actor.answer = self._answer(self.stage.people[who], what, self.pick(which), self.stage.people[whom])
+            target = self.stage.contracts[actor.answer.contract]
+            data = getattr(target, what).prepare_calldata(*actor.answer.arguments)
+            contract.callBack(target.address, data)
+        else:
+            {Mood.KIND: contract.accept, Mood.REFUSING: contract.refuse, Mood.BURNING: contract.burn}[mood]()
+
+    def _answer(self, sender: str, what: str, which: int, whom: str) -> Call:
+        final = self.instances.get(which, Instance()).training.finalized
+        contract, arguments = {
+            "claimReward": ("RewardManager", (which,)),
+            "withdrawRefund": ("RewardManager", (which,)),
+            "withdrawBond": ("ModelParameterChain", (which,)),
+            "withdrawStake": ("StakingRegistry", ()),
+            "unRegister": ("StakingRegistry", ()),
+            "collectTrainingFees": ("RewardManager", (which,)),
+            "stopInstance": ("ModelParameterChain", (which,)),
+            "slash": ("SlashingManager", ([whom], which, self.stage.address("StakingRegistry"))),
+            "forfeitReward": ("RewardManager", (which, whom)),
+            "nameAggregator": ("ModelParameterChain", (which, self.stage.people["successor"])),
+            "finalizeEpoch": ("ModelParameterChain", (which, final + 1)),
+        }[what]
+        return Call(sender, contract, what, arguments)
+
+
+def report() -> str:
+    """What was done, function by function: how many calls, how many taken, and why the others were refused."""
+    refused: Counter[str] = Counter()
+    for (name, _), count in REFUSED.items():
+        refused[name] += count
+    moves = TALLY["moves"] - TALLY["runs"]
+    lines = [
+        f"{TALLY['runs']:,} runs, {moves:,} moves, {sum(MADE.values()):,} calls",
+        f"{TALLY['checks']:,} full checks, {TALLY['events']:,} events replayed",
+        f"{'function':<58}{'calls':>9}{'taken':>9}{'refused':>9}",
+    ]
+    for name in sorted(MADE):
+        lines.append(f"{name:<58}{MADE[name]:>9,}{MADE[name] - refused[name]:>9,}{refused[name]:>9,}")
+        reasons = sorted(((count, why) for (what, why), count in REFUSED.items() if what == name), reverse=True)
+        lines += [f"    {why.partition(': ')[2] or 'takes no ether':<63}{count:>22,}" for count, why in reasons]
+    return "\n".join(lines)
