@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,6 @@ from vyper.cli.vyper_compile import compile_files
 ROOT = Path(__file__).resolve().parent.parent
 CONTRACTS = ROOT / "contracts"
 ARTIFACTS = ROOT / "sdk" / "fedblocks" / "abi"
-EVM_VERSION = "cancun"
 
 
 def compile_contracts(folder: Path = CONTRACTS) -> dict[str, str]:
@@ -56,7 +56,7 @@ def render(name: str, output: dict[str, Any], sources: dict[str, Any]) -> str:
         "deployedBytecodeSize": len(runtime),
         "deployedBytecodeSha256": hashlib.sha256(runtime).hexdigest(),
         "immutables": sorted(_immutables(output["layout"].get("code_layout", {})), key=lambda entry: entry["offset"]),
-        "compiler": {"name": "vyper", "version": vyper.__long_version__, "evmVersion": EVM_VERSION},
+        "compiler": {"name": "vyper", "version": vyper.__long_version__, "evmVersion": _evm_version(name, sources)},
         "sourcesSha256": {
             path: hashlib.sha256(source["content"].encode()).hexdigest() for path, source in sorted(sources.items())
         },
@@ -102,6 +102,14 @@ def main(arguments: list[str] | None = None) -> int:
         path.write_text(text, encoding="utf-8")
         print(path)
     return 0
+
+
+def _evm_version(name: str, sources: dict[str, Any]) -> str:
+    source = next(each["content"] for path, each in sources.items() if Path(path).name == f"{name}.vy")
+    found = re.search(r"^# pragma evm-version (\w+)$", source, re.MULTILINE)
+    if found is None:
+        raise AssertionError(f"{name}: the source does not say for which EVM it is")
+    return found[1]
 
 
 def _signature(entry: dict[str, Any]) -> tuple[str, str, str]:

@@ -1,5 +1,5 @@
 # pragma version 0.4.3
-# pragma evm-version cancun
+# pragma evm-version london
 # SPDX-License-Identifier: Apache-2.0
 """
 @title Prober
@@ -7,7 +7,8 @@
 @author The FedBlocks developers
 @notice What `fedblocks doctor` puts at addresses within a single `eth_call`, so that somebody can stake, leave and withdraw
         there without a transaction. It is never deployed.
-@dev A node replaces the code of an address for one simulated call ("state override"); nothing of it stays.
+@dev A node replaces the code of an address for one simulated call ("state override"); nothing of it stays. It may be asked
+     about an old block, so this is compiled for an old machine.
 """
 
 
