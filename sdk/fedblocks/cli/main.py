@@ -10,6 +10,7 @@ import sys
 import click
 
 from fedblocks.chain.reverts import ContractReverted
+from fedblocks.cli.check import check
 from fedblocks.cli.demo import demo
 from fedblocks.cli.doctor import doctor
 from fedblocks.cli.exit_codes import ExitCode
@@ -24,6 +25,7 @@ def cli() -> None:
     """FedBlocks: federated learning secured with proof of stake."""
 
 
+cli.add_command(check)
 cli.add_command(demo)
 cli.add_command(doctor)
 cli.add_command(replay)
@@ -45,9 +47,8 @@ def exit_code_of(error: FedBlocksError) -> ExitCode:
 def main() -> None:
     """Run the command line; errors of FedBlocks become one line and an exit code."""
     try:
-        cli(standalone_mode=False)
-    except click.exceptions.Exit as end:
-        sys.exit(end.exit_code)
+        # Without its standalone mode, click returns the code that a command ends with.
+        sys.exit(cli(standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

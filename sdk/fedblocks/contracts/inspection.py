@@ -105,6 +105,7 @@ def inspect_deployment(connection: Connection, deployment: Deployment) -> Inspec
             findings += [*_code(connection, deployment, name, block), *_transaction(connection, deployment, name)]
         findings += immutables(connection, deployment, block)
         findings += [_margin(findings), *_state(connection, deployment, block)]
+        findings.sort(key=lambda finding: ("deployment", *CONTRACTS).index(finding.contract))
     return Inspection(chain_id=connection.chain_id, block=block, findings=tuple(findings))
 
 
