@@ -28,7 +28,7 @@ MAX_STEPS: constant(uint256) = 24
 WHOLE_COHORT: constant(uint256) = 15
 
 
-# In slot 0, so that a probe can set it from outside.
+# A probe sets it from outside, in slot 1; Vyper keeps slot 0 for its locks.
 _refusing: bool
 
 

@@ -18,7 +18,7 @@ STRANGERS = tuple(scratch_address(f"stranger.{seat}") for seat in range(4))
 
 _ORDER = "newUserInstance(address[],uint256)"
 _COLLECT = "collectTrainingFees(uint256)"
-_REFUSING_SLOT = {0: 1}
+_REFUSING_SLOT = {1: 1}
 """The prober's own storage: from now on it takes no ether."""
 
 
@@ -93,8 +93,10 @@ class RewardProbes:
         if collected:
             why = "it collects for an instance that was only just opened, with no effect that could be seen"
             return Finding(Defect.V1_7, Verdict.UNKNOWN, why, tuple(evidence))
-        missing, found = self._collect_when_closed(self.scene)
+        faults, missing, found = self._collect_when_closed(self.scene)
         evidence += found
+        if faults:
+            return Finding(Defect.V1_7, Verdict.PRESENT, "; ".join(faults), tuple(evidence))
         if missing:
             return Finding(Defect.V1_7, Verdict.UNKNOWN, "; ".join(missing), tuple(evidence))
         why = (
@@ -130,15 +132,23 @@ class RewardProbes:
             faults.append("one client that takes no ether blocks the pay of all")
         return faults, evidence, first.succeeded or unpaid.succeeded
 
-    def _collect_when_closed(self, scene: Scene) -> tuple[list[str], list[Evidence]]:
-        """What version 2 does: settle a closed instance, whose parties then fetch what is theirs."""
+    def _collect_when_closed(self, scene: Scene) -> tuple[list[str], list[str], list[Evidence]]:
+        """What version 2 does: settle a closed instance, whose parties then fetch what is theirs.
+
+        Returns:
+            What is wrong, what could not be told, and the evidence.
+        """
         chain = self.simulation.read_address(self.rewards, "MODEL_PARAMETER_CHAIN()")
         if chain is None:
-            return ["it collects nothing at once, and names no contract that closes an instance"], []
-        settle = self._collect(scene, 0)
-        missing: list[str] = []
+            return [], ["it collects nothing at once, and names no contract that closes an instance"], []
+        stopped = self._settle_stopped(scene, chain)
+        trained = self._settle_trained(scene, chain)
+        return stopped[0] + trained[0], stopped[1] + trained[1], stopped[2] + trained[2]
 
+    def _settle_stopped(self, scene: Scene, chain: Address) -> tuple[list[str], list[str], list[Evidence]]:
+        """The user stops its instance before any epoch: everything but the base fee is its own again, once."""
         stop = Step(chain, "stopInstance(uint256)", (scene.instance,))
+        settle = self._collect(scene, 0)
         refund = Step(self.rewards, "withdrawRefund(uint256)", (scene.instance,))
         holds = self._ether_of(CLIENT)
         stopped, paid, first, second, before, back, after = self._after(
@@ -150,32 +160,43 @@ class RewardProbes:
             _told(paid, "collectTrainingFees() then, 1 wei sent along"),
             _told(first, "collectTrainingFees() then"),
             _told(second, "collectTrainingFees() once more"),
-            Evidence(
-                "withdrawRefund()", f"{format_ether(returned)} ETH" if back.succeeded else back.evidence().returned
-            ),
+            Evidence("withdrawRefund()", f"{format_ether(returned)} ETH" if back.succeeded else _said(back)),
         ]
-        if not (stopped.succeeded and first.succeeded) or paid.succeeded or second.succeeded:
-            missing.append("a stopped instance was not settled once and without a payment")
-        elif returned != self.fee:
-            missing.append("the user of a stopped instance did not get the fee of the untrained epoch back")
+        faults, missing = [], []
+        if paid.succeeded:
+            faults.append("it takes ether when it settles, and keeps it")
+        if first.succeeded and second.succeeded:
+            faults.append("it settles an instance twice")
+        if first.succeeded and back.succeeded and returned < self.fee:
+            faults.append("the user does not get the fee of an untrained epoch back")
+        if not (stopped.succeeded and first.succeeded and back.succeeded) and not faults:
+            missing.append("an instance that is stopped could not be settled and refunded")
+        return faults, missing, evidence
 
-        # The judge is replaced by one that calls every instance trained; who is paid, and how, is the contract's own.
+    def _settle_trained(self, scene: Scene, chain: Address) -> tuple[list[str], list[str], list[Evidence]]:
+        """The judge is replaced by one that calls every instance trained; the paying is the contract's own."""
+        settle, holds = self._collect(scene, 0), self._ether_of(COHORT[1])
         claims = [
             Step(self.rewards, "claimReward(uint256)", (scene.instance,), by=client, role=role)
             for client, role in ((COHORT[0], "the client that takes no ether"), (COHORT[1], "another client"))
         ]
-        pretended = State(actors=(*COHORT, chain), storage=_one_refuses().storage)
+        kind = State(actors=(*COHORT, chain))
+        one_refuses = State(actors=kind.actors, storage=_one_refuses().storage)
+        (control,) = self._after(scene, [settle], kind)
         settled, refused, was, claimed, now = self._after(
-            scene, [settle, claims[0], self._ether_of(COHORT[1]), claims[1], self._ether_of(COHORT[1])], pretended
+            scene, [settle, claims[0], holds, claims[1], holds], one_refuses
         )
-        evidence += [
-            _told(settled, "collectTrainingFees() of a trained instance with a client that takes no ether"),
+        evidence = [
+            _told(control, "collectTrainingFees() of an instance that counts as trained"),
+            _told(settled, "collectTrainingFees() of one with a client that takes no ether"),
             refused.evidence(),
             claimed.evidence(),
         ]
+        if control.succeeded and not settled.succeeded:
+            return ["one client that takes no ether blocks the pay of all"], [], evidence
         if not settled.succeeded or refused.succeeded or _rise(was, now) <= 0:
-            missing.append("whether a client that takes no ether blocks the others could not be told")
-        return missing, evidence
+            return [], ["whether a client that takes no ether blocks the others could not be told"], evidence
+        return [], [], evidence
 
     def _after(self, scene: Scene, steps: list[Step], state: State | None = None) -> list[Outcome]:
         return self.simulation.play([*scene.opening, *steps], state)[len(scene.opening) :]
@@ -202,4 +223,8 @@ def _rise(before: Outcome, after: Outcome) -> int:
 
 
 def _told(outcome: Outcome, call: str) -> Evidence:
-    return Evidence(call, outcome.evidence().returned)
+    return Evidence(call, _said(outcome))
+
+
+def _said(outcome: Outcome) -> str:
+    return outcome.evidence().returned
