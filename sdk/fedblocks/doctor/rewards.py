@@ -59,17 +59,20 @@ class RewardProbes:
         return None if order.number is None else Scene(opening, order.number)
 
     def orders(self) -> Finding:
-        """V1-6: unpaid, with clients that never staked, with one client in every seat; and one as it should be."""
+        """V1-6: unpaid orders, orders of clients that never staked or have every seat; and one as it should be."""
         tries = [
             ("without payment", COHORT, 0),
-            ("with clients that never staked", STRANGERS, self.price),
-            ("with one client in all seats", (COHORT[0],) * 4, self.price),
+            *((("a wei short", COHORT, self.price - 1), ("a wei over", COHORT, self.price + 1)) if self.price else ()),
+            ("of clients that never staked", STRANGERS, self.price),
+            ("of one client in all seats", (COHORT[0],) * 4, self.price),
             ("without clients", (), self.price),
         ]
         steps = [self._order(clients, value) for _, clients, value in tries]
         proper = self._order(COHORT, self.price)
         staked = self._staked(COHORT)
-        *outcomes, control = self.simulation.play([*staked, *steps, proper])[len(staked) :]
+        # What others have left there must not decide whether an unpaid order fails.
+        state = State(funded=(self.rewards,))
+        *outcomes, control = self.simulation.play([*staked, *steps, proper], state)[len(staked) :]
         tried = [*tries, ("as it should be", COHORT, self.price)]
         evidence = tuple(
             _told(outcome, f"an order {name}, {format_ether(value)} ETH")
