@@ -7,7 +7,7 @@ from fedblocks.aggregation.gram import gram
 from fedblocks.aggregation.krum import tolerated
 from fedblocks.aggregation.rules import InvalidRules, Rules
 from fedblocks.aggregation.verdicts import CLIP_SCALE, Carried, Suspicion, clip_weight, judge
-from fedblocks.seats import seats_of
+from fedblocks.seats import SlashReason, seats_of
 from tests.aggregation.cohort import Cohort
 
 
@@ -63,7 +63,7 @@ def same_as_seat_8(cohort, seat, honest):
     ],
 )
 def test_an_attacker_is_slashed_for_what_it_did_and_nobody_else_is(behaviour, reason, epoch):
-    cohort = Cohort(10, {9: behaviour})
+    cohort = Cohort(10, {9: behaviour}, skew=0.5, noise=0.5)
     cohort.epochs(epoch - 1)
     assert cohort.slashed == {}, "not before the evidence is there"
     cohort.epochs(1)
@@ -86,6 +86,79 @@ def test_two_seats_that_send_one_update_are_both_slashed_but_not_in_the_first_ep
 def test_honest_clients_are_never_slashed(n, seed):
     cohort = Cohort(n, seed=seed)
     cohort.epochs(12)
+    assert cohort.slashed == {}
+
+
+def test_a_client_with_nothing_to_learn_for_an_epoch_is_left_out_but_not_slashed():
+    cohort = Cohort(10, {9: lambda cohort, seat, honest: honest if cohort.epoch != 3 else 0 * honest})
+    cohort.epochs(2)
+    judgement = cohort.run_epoch()
+    assert judgement.verdicts[9].excluded
+    assert Suspicion.LITTLE in judgement.verdicts[9].suspicions
+    cohort.epochs(3)
+    assert cohort.slashed == {}
+
+
+def test_who_stops_working_is_slashed_in_the_second_epoch_of_it():
+    cohort = Cohort(10, {9: lambda cohort, seat, honest: honest if cohort.epoch < 3 else 0 * honest})
+    cohort.epochs(3)
+    assert cohort.slashed == {}
+    cohort.epochs(1)
+    assert cohort.slashed == {9: "ZERO"}
+
+
+def test_two_clients_with_the_same_data_are_left_out_but_not_slashed():
+    def same_data_in_another_order(cohort, seat, honest):
+        return cohort.honest[8] + 0.008 * np.sqrt(np.mean(honest**2)) * cohort.generator.normal(0, 1, cohort.d)
+
+    cohort = Cohort(10, {9: same_data_in_another_order})
+    cohort.epochs(2)
+    judgement = cohort.run_epoch()
+    assert Suspicion.NEARLY_DUPLICATE in judgement.verdicts[9].suspicions
+    assert judgement.verdicts[9].excluded
+    cohort.epochs(5)
+    assert cohort.slashed == {}
+
+
+def test_nearly_anothers_last_update_is_left_out_but_not_slashed():
+    def nearly_last_of_seat_0(cohort, seat, honest):
+        last = cohort.last[0].astype(float)
+        return honest if cohort.epoch == 1 else last + 0.02 * np.std(last) * cohort.generator.normal(0, 1, cohort.d)
+
+    cohort = Cohort(10, {9: nearly_last_of_seat_0})
+    cohort.epochs(2)
+    judgement = cohort.run_epoch()
+    assert Suspicion.NEARLY_REPLAY in judgement.verdicts[9].suspicions
+    assert judgement.verdicts[9].excluded
+    assert cohort.slashed == {}
+
+
+def batch_noise(rank):
+    """What is left of honest training when the model has converged: noise from the few directions of the data."""
+    directions = np.random.default_rng(1).normal(0, 1000, (rank, 4000))
+
+    def behaviour(cohort, seat, honest):
+        return cohort.generator.normal(0, 1, rank) @ directions
+
+    return behaviour
+
+
+@pytest.mark.parametrize("rank", [10, 40, 100])
+@pytest.mark.parametrize("seed", range(3))
+def test_honest_clients_of_a_converged_model_are_never_slashed(rank, seed):
+    cohort = Cohort(10, dict.fromkeys(range(10), batch_noise(rank)), seed=seed)
+    cohort.epochs(60)
+    assert cohort.slashed == {}
+
+
+def test_growing_along_a_step_that_is_only_noise_is_left_out_but_not_slashed():
+    def along_the_step(cohort, seat, honest):
+        sent = batch_noise(100)(cohort, seat, honest)
+        return sent if seat else sent + (cohort.epoch % 4) * cohort.delta.astype(float)
+
+    cohort = Cohort(10, dict.fromkeys(range(10), along_the_step))
+    responses = [Suspicion.RESPONSE in cohort.run_epoch().verdicts[0].suspicions for _ in range(12)]
+    assert any(all(responses[epoch : epoch + 3]) for epoch in range(10)), "three epochs running"
     assert cohort.slashed == {}
 
 
@@ -145,7 +218,8 @@ def test_evidence_against_more_than_a_third_slashes_nobody_but_leaves_out_a_thir
     judgement = cohort.run_epoch()
     assert cohort.slashed == {}
     assert seats_of(judgement.excluded) == [6, 7, 8]
-    assert judgement.verdicts[9].suspicions == (Suspicion.EVIDENCE,)
+    assert Suspicion.EVIDENCE in judgement.verdicts[9].suspicions
+    assert judgement.verdicts[9].evidence == SlashReason.ZERO
 
 
 def test_a_client_whose_last_update_is_copied_keeps_its_stake():
@@ -239,7 +313,7 @@ def test_a_seat_that_cannot_take_part_is_refused(samples):
         judge(gram(updates, updates, updates[0], np.zeros(3, dtype=np.int32)), samples, cohort.carried, cohort.rules)
 
 
-@pytest.mark.parametrize(("name", "value"), [("run", 4), ("zero_percent", 0), ("sample_cap", 1.5), ("strikes", 7)])
+@pytest.mark.parametrize(("name", "value"), [("run", 4), ("zero_permille", 0), ("sample_cap", 1.5), ("strikes", 7)])
 def test_rules_out_of_range_are_refused_by_name(name, value):
     with pytest.raises(InvalidRules, match=name):
         Rules(**{name: value})

@@ -27,7 +27,7 @@ class Counters:
     """The counters of one seat.
 
     Attributes:
-        response: epochs running in which the response test was failed, up to 7.
+        response: epochs running in which the response test was failed clearly, up to 7.
         similar: epochs running in which the update was like the last global delta, up to 3.
         noise: epochs running in which it was unrelated to everything before, up to 3.
         shrinking, opposing, outlying, central: strikes of the suspicions E2 to E5, one more for each epoch that

@@ -25,15 +25,18 @@ class Rules:
     """Thresholds of the verdicts; per cent and per mille stand for ratios of lengths and for cosines.
 
     Attributes:
-        zero_percent: an update shorter than this per cent of the median length is nothing.
-        duplicate_percent: two updates nearer to each other than this per cent of their length are one.
-        duplicate_other_percent: ... and nearer than this per cent of their distance to any earlier vector.
-        replay_permille: cosine with another's last update, above which the update is that one again.
-        own_replay_millionths: cosine with its own last update, above which a client has not trained; nearer to 1,
-            because a client with few data repeats itself honestly.
-        global_copy_permille: cosine with the last global delta, above which the update is a copy of it, if
-        global_near_percent: what it differs by from the delta's direction is also shorter than this per cent of its
-            distance to its peers, and
+        zero_permille: an update shorter than this per mille of the median length is nothing, if the client's last
+            one was no longer, or it never sent one;
+        little_percent: shorter than this per cent, it is hardly anything.
+        duplicate_permille: two updates nearer to each other than this per mille of their length are one, if
+        duplicate_other_percent: also nearer than this per cent of their distance to any earlier vector, and
+        duplicate_near_percent: nearer than this per cent, nearly one.
+        copy_millionths: cosine above which an update is a copy of an earlier vector (anybody's last update, the last
+            global delta): they may differ by rounding and by nothing else, because honest clients with few data repeat
+            themselves, and one another, nearly.
+        replay_permille: cosine with another's last update, above which the update is nearly that one again.
+        global_near_percent: a copy of the last global delta is one only if what it differs by from the delta's
+            direction is also shorter than this per cent of its distance to its peers, and
         global_related_percent: is related to fewer than f of its peers' by a cosine of this or more.
         global_now_percent: cosine above which, with the same two conditions, it counts as likely to be a copy,
         global_run_percent: and cosine for a run of epochs.
@@ -43,6 +46,8 @@ class Rules:
         response_cosine_percent: the same relative to the length of the update's change, as a cosine.
         response_cap_times: a client whose update is longer than this many times the step itself is not judged by
             its response.
+        response_slash_cosine_percent: the cosine that counts towards the stake, with
+        response_signal_times: the step longer, by this factor of squares, than unrelated updates would have made it.
         run: how many epochs a run is.
         shrink_percent: cosine with the base model below minus this counts against a client (E2).
         opposed_percent: median cosine with the others below minus this counts against it (E3).
@@ -56,12 +61,13 @@ class Rules:
             same number of steps, so the default weighs all alike.
     """
 
-    zero_percent: int = 10
-    duplicate_percent: int = 5
+    zero_permille: int = 1
+    little_percent: int = 10
+    duplicate_permille: int = 1
     duplicate_other_percent: int = 50
+    duplicate_near_percent: int = 5
+    copy_millionths: int = 999_999
     replay_permille: int = 999
-    own_replay_millionths: int = 999_999
-    global_copy_permille: int = 999
     global_near_percent: int = 50
     global_related_percent: int = 5
     global_now_percent: int = 90
@@ -70,6 +76,8 @@ class Rules:
     response_percent: int = 10
     response_cosine_percent: int = 3
     response_cap_times: int = 10
+    response_slash_cosine_percent: int = 12
+    response_signal_times: int = 2
     run: int = 3
     shrink_percent: int = 2
     opposed_percent: int = 16
@@ -107,9 +115,11 @@ class Rules:
 
 
 _RANGES = {
-    "global_copy_permille": (1, 1000),
+    "zero_permille": (1, 1000),
+    "duplicate_permille": (1, 1000),
+    "response_signal_times": (1, 1000),
+    "copy_millionths": (1, 1_000_000),
     "replay_permille": (1, 1000),
-    "own_replay_millionths": (1, 1_000_000),
     "response_cap_times": (1, 1000),
     "run": (1, 3),
     "outlying_krum_percent": (100, 10_000),

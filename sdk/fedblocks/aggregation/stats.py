@@ -11,6 +11,9 @@ updates, ``sum_j omega_j p_j`` is g before it was divided and floored, so that a
 - ``M_i = sum_j omega_j <p_i, p_j>``, carried over from the last epoch's row,
 - ``D_i = sum_j omega_j <u_i, p_j> - M_i``, the response, and
 - ``N = sum_i omega_i M_i``, the squared length of that sum.
+
+Had the last updates been unrelated to one another, N would have been ``sum_i omega_i^2 |p_i|^2``. Near there, the step
+was the noise of batches, and how anybody responds to it is noise too.
 """
 
 from __future__ import annotations
@@ -105,6 +108,7 @@ class CohortStats:
         base_norm: |w|^2.
         weight: Omega, the sum of the last epoch's weights.
         step_norm: N, |sum omega p|^2, see the module.
+        unrelated_norm: what N would have been, had the last updates been unrelated.
     """
 
     participants: int
@@ -116,6 +120,7 @@ class CohortStats:
     base_norm: int
     weight: int
     step_norm: int
+    unrelated_norm: int
 
 
 def _most_similar_last(gram: Gram, seat: int) -> int:
@@ -205,6 +210,7 @@ def cohort_stats(
         base_norm=gram.base_norm,
         weight=sum(weights),
         step_norm=sum(weight * product for weight, product in zip(weights, carried, strict=True)),
+        unrelated_norm=sum(weight**2 * norm for weight, norm in zip(weights, gram.last_norms, strict=True)),
     )
 
 

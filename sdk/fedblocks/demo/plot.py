@@ -82,7 +82,7 @@ def draw(epochs: list[EpochOutcome], cast: list[Cast], target_ppm: int, rules: R
         epochs,
         cast,
         norm_ratio,
-        [(rules.zero_percent / 100, "slashed below: an update of nothing")],
+        [(rules.little_percent / 100, "left out below: hardly anything")],
         title="Length of the update",
         ylabel="times the median",
         scale="symlog",
