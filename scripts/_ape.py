@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -72,10 +73,21 @@ def connect(provider: ProviderAPI) -> Connection:
 def choose_account(provider: ProviderAPI, alias: str | None) -> ApeSigner:
     """The account that was asked for; on a development chain, the first test account when none was."""
     if alias is not None:
+        if _looks_like_a_secret(alias):
+            raise click.UsageError(
+                "--account takes the alias of an account (`ape accounts list`), never a key or a phrase. What was typed"
+                " is in the shell's history now, and every process on this machine could see it: use that key no more"
+            )
+        if alias not in ape.accounts.aliases:
+            raise click.UsageError(f"ape knows no account {alias!r}; `ape accounts list` shows them")
         return ApeSigner(ape.accounts.load(alias))
     if provider.network.is_dev:
         return ApeSigner(ape.accounts.test_accounts[0])
     raise click.UsageError(f"{provider.network_choice} is no development chain: name the account with --account")
+
+
+def _looks_like_a_secret(alias: str) -> bool:
+    return len(alias.split()) >= 12 or re.fullmatch(r"(0x)?[0-9a-fA-F]{64}", alias.strip()) is not None
 
 
 def errors_as_sentences(command: Command) -> Command:

@@ -1,6 +1,8 @@
-"""Deploy the protocol: `ape run deploy --network arbitrum:local:foundry`.
+"""Deploy the protocol: `ape run deploy --network arbitrum:sepolia --account ALIAS`.
 
-Writes the deployments file that everything else is started with, and prints its path.
+Shows what will be fixed for good and what it costs, asks, and deploys; keeps a journal, from which a deployment that
+ended half-way is resumed; writes the deployments file that everything else is started with, and what explorers need to
+verify the contracts. What is sent is decided in the SDK; this is the shell around it. The guide is docs/deploying.md.
 """
 
 from __future__ import annotations
@@ -13,10 +15,21 @@ from typing import Any
 import click
 from ape.api import ProviderAPI
 from ape.cli import ConnectedProviderCommand
+from click.core import ParameterSource
 from scripts._ape import choose_account, connect, default_deployment_file, errors_as_sentences
+from scripts.verify import default_folder, write_bundles
 
 from fedblocks.chain.transactions import TransactionSender
-from fedblocks.contracts.deploy import DeploymentStep, deploy_protocol
+from fedblocks.contracts.creation import Creation, DeploymentPlan
+from fedblocks.contracts.deploy import (
+    DeploymentStep,
+    deploy_protocol,
+    plan_for,
+    remaining_creations,
+    resume_deployment,
+)
+from fedblocks.contracts.deployment_cost import describe_deployment, estimate_cost
+from fedblocks.contracts.journal import Journal, UnfinishedDeployment, abandon, journal_path
 from fedblocks.deployments import InvalidParameters, ProtocolParameters
 from fedblocks.units import PROTOCOL_FEE_SCALE, InvalidAmount, ether, format_ether
 
@@ -44,9 +57,15 @@ def seconds_option(name: str, default: int, text: str) -> Any:
 
 
 @click.command(cls=ConnectedProviderCommand, short_help="Deploy the protocol")
-@click.option("--account", help="The deployer, an account of ape's; a test account on a development chain")
+@click.option("--account", help="The deployer: the alias of an account of ape's; a test account on a development chain")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="The deployments file to write")
 @click.option("--force", is_flag=True, help="Replace the deployments file of a public network")
+@click.option("--dry-run", "only_show", is_flag=True, help="Simulate and price the deployment; send nothing")
+@click.option("--resume", is_flag=True, help="Finish the deployment that the journal beside the output says was begun")
+@click.option(
+    "--abandon", "give_up", is_flag=True, help="Put the journal of an unfinished deployment aside, and begin anew"
+)
+@click.option("--yes", is_flag=True, help="Do not ask before the first transaction; the account may still ask")
 @ether_option("--stake-amount", DEFAULTS.stake_amount, "What a client stakes")
 @ether_option("--base-fee", DEFAULTS.base_fee, "What an instance costs")
 @ether_option("--fee-per-epoch", DEFAULTS.fee_per_epoch, "What a finalised epoch costs")
@@ -64,32 +83,96 @@ def seconds_option(name: str, default: int, text: str) -> Any:
 @seconds_option("--slash-margin", DEFAULTS.slash_margin, "How long a verdict can be executed at least")
 @click.option("--slash-treasury-admin", help="Who withdraws from the SlashTreasury; the deployer, when left out")
 @click.option("--reward-treasury-admin", help="Who withdraws from the RewardTreasury; the deployer, when left out")
+@click.pass_context
 @errors_as_sentences
 def cli(
+    context: click.Context,
     provider: ProviderAPI,
     account: str | None,
     output: Path | None,
     force: bool,
+    only_show: bool,
+    resume: bool,
+    give_up: bool,
+    yes: bool,
     protocol_fee: float,
     **parameters: Any,
 ) -> None:
     """Deploy the six contracts of the protocol and write the deployments file."""
+    path = output or default_deployment_file(provider)
+    journal = journal_path(path)
+    if resume and give_up:
+        raise click.UsageError("--resume finishes what was begun, --abandon gives it up: choose one")
+    if resume:
+        _refuse_parameters(context)
+    chosen = _parameters(protocol_fee, parameters)
+    if path.exists() and not force and not provider.network.is_dev:
+        raise click.UsageError(f"{path} exists; other programs may rely on it. Use --force to replace it")
+    # What was begun on a development chain is gone with it.
+    give_up = give_up or (provider.network.is_dev and not resume and journal.exists())
+    if journal.exists() and not (resume or give_up or only_show):
+        raise UnfinishedDeployment(journal)
+    sender = TransactionSender(connect(provider), choose_account(provider, account))
+
+    plan, remaining = _plan(sender, chosen, journal if resume else None)
+    cost = estimate_cost(sender, plan, remaining)
+    click.echo(describe_deployment(plan, cost), err=True)
+    if only_show:
+        click.echo("this was a dry run: nothing was sent", err=True)
+        return
+    cost.require_balance(plan.deployer)
+    if not (yes or provider.network.is_dev):
+        click.confirm("Deploy this? None of it can be changed afterwards.", abort=True, err=True)
+
+    if give_up:
+        click.echo(f"the unfinished deployment's journal lies in {abandon(journal)} now", err=True)
+    click.echo(f"the journal is {journal}; if anything happens: --resume", err=True)
+    if resume:
+        deployment = resume_deployment(sender, journal, _tell)
+    else:
+        deployment = deploy_protocol(sender, chosen, _tell, journal=journal)
+    deployment.save(path)
+    journal.unlink()
+    click.echo(path)
+    if not provider.network.is_dev:
+        write_bundles(deployment, default_folder(path))
+        click.echo(default_folder(path))
+
+
+def _plan(
+    sender: TransactionSender, chosen: ProtocolParameters, journal: Path | None
+) -> tuple[DeploymentPlan, tuple[Creation, ...]]:
+    """What is to be deployed, and what of it is left."""
+    if journal is None:
+        plan = plan_for(sender, chosen)
+        return plan, plan.creations
+    book = Journal.load(journal)
+    return book.plan, remaining_creations(sender, book)
+
+
+def _parameters(protocol_fee: float, options: dict[str, Any]) -> ProtocolParameters:
     known = {field.name for field in fields(ProtocolParameters)}
     percentage = int(Decimal(str(protocol_fee)) * PROTOCOL_FEE_SCALE / 100)
     try:
-        chosen = ProtocolParameters(
-            protocol_fee_percentage=percentage, **{name: value for name, value in parameters.items() if name in known}
+        return ProtocolParameters(
+            protocol_fee_percentage=percentage, **{name: value for name, value in options.items() if name in known}
         )
     except InvalidParameters as error:
         raise click.UsageError(str(error)) from error
-    path = output or default_deployment_file(provider)
-    if path.exists() and not force and not provider.network.is_dev:
-        raise click.UsageError(f"{path} exists; other programs may rely on it. Use --force to replace it")
-    signer = choose_account(provider, account)
-    click.echo(f"{signer.address} deploys to chain {provider.chain_id}", err=True)
-    deployment = deploy_protocol(TransactionSender(connect(provider), signer), chosen, _tell)
-    deployment.save(path)
-    click.echo(path)
+
+
+def _refuse_parameters(context: click.Context) -> None:
+    """A resumed deployment has the parameters that it was begun with; others would be silently left out."""
+    names = {field.name for field in fields(ProtocolParameters)} | {"protocol_fee"}
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in context.params
+        if name in names and context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(
+            f"a resumed deployment has the parameters that it was begun with: leave out {', '.join(given)}"
+        )
 
 
 def _tell(step: DeploymentStep) -> None:

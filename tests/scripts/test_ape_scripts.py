@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,32 +17,11 @@ from fedblocks.contracts.reward_manager import NewUserInstance
 from fedblocks.deployments import CONTRACTS, Deployment, ProtocolParameters
 from fedblocks.types import Hash32
 from fedblocks.units import ether
+from tests.scripts.ape_run import Ape, import_account
 
-ROOT = Path(__file__).parents[2]
 NETWORK = ("--network", "arbitrum:local:foundry")
 
 pytestmark = pytest.mark.slow
-
-
-class Ape:
-    """`ape run`, in the checkout, as a user with an empty home calls it."""
-
-    def __init__(self, home: Path, host: str | None = None) -> None:
-        # Only the virtual environment and the system: the scripts find anvil by themselves.
-        path = os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"])
-        self._environment = {
-            "PATH": path,
-            "HOME": str(home),
-            "APE_DATA_FOLDER": str(home / ".ape"),
-            "LANG": "C.UTF-8",
-            **({} if host is None else {"APE_FOUNDRY_HOST": host}),
-        }
-
-    def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        command = [str(Path(sys.executable).parent / "ape"), "run", *arguments]
-        return subprocess.run(
-            command, cwd=ROOT, env=self._environment, input=stdin, capture_output=True, text=True, timeout=120
-        )
 
 
 @pytest.fixture
@@ -133,10 +108,7 @@ def test_a_deployment_is_managed_from_bond_to_treasury(tmp_path: Path, node: Anv
 
 
 def test_an_account_of_apes_signs_with_its_passphrase(tmp_path: Path, node: Anvil) -> None:
-    account = Account.create()
-    accounts = tmp_path / ".ape" / "accounts"
-    accounts.mkdir(parents=True)
-    (accounts / "owner.json").write_text(json.dumps(Account.encrypt(account.key, "open sesame", iterations=2)))
+    account = import_account(tmp_path, "owner", "open sesame")
     TransactionSender(node.connection, node.signer(9)).transfer(account.address, ether(5))
     file = tmp_path / "deployment.json"
     # For each transaction: sign it, the passphrase, and whether to leave the account unlocked.

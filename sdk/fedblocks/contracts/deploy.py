@@ -130,8 +130,8 @@ def deploy_protocol(
         sender: The deployer. It must send nothing else meanwhile; if it does, NonceTaken ends the deployment.
         parameters: What to fix for good; the defaults when left out.
         on_step: Told after each contract.
-        journal: Where to keep the journal that :func:`resume_deployment` needs; none is kept when left out. It is for
-            the caller to remove (:meth:`Journal.close`) when the deployments file has been written.
+        journal: Where to keep the journal that :func:`resume_deployment` needs; none is kept when left out. The
+            caller removes it when it has written the deployments file.
 
     Returns:
         The deployment, with the treasuries' admins filled in.

@@ -15,8 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from eth_abi.abi import decode, encode
-from eth_abi.exceptions import DecodingError
+from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 from web3.exceptions import ContractLogicError, Web3RPCError
 
@@ -209,10 +208,11 @@ def _data_gas(connection: Connection, creation: Creation) -> int | None:
     zero = "0x" + "00" * 20
     call = _L1_COMPONENT + encode(["address", "bool", "bytes"], [zero, True, creation.call.data])
     try:
-        answer = connection.web3.eth.call({"to": NODE_INTERFACE, "data": _hex(call)})  # type: ignore[typeddict-item]
-        return int(decode(["uint64", "uint256", "uint256"], bytes(answer))[0])
-    except (ContractLogicError, DecodingError, Web3RPCError):
+        answer = bytes(connection.web3.eth.call({"to": NODE_INTERFACE, "data": _hex(call)}))  # type: ignore[typeddict-item]
+    except (ContractLogicError, Web3RPCError):
         return None
+    # Not by eth_abi: within ape's process it reads zeros where there is nothing.
+    return int.from_bytes(answer[:32], "big") if len(answer) == 96 else None
 
 
 def _hex(data: bytes) -> str:

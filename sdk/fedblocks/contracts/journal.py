@@ -155,10 +155,6 @@ class Journal:
         step = next(step for step in self.steps if step.contract == contract)
         return [Hash32(bytes.fromhex(text.removeprefix("0x"))) for text in reversed(step.transactions)]
 
-    def close(self) -> None:
-        """The deployment is finished and its deployments file written: the journal is of no more use."""
-        self.path.unlink(missing_ok=True)
-
     def _write(self) -> None:
         content = {
             "format": FORMAT,
@@ -181,6 +177,11 @@ class Journal:
             ],
         }
         _write_durably(self.path, json.dumps(content, indent=2) + "\n")
+
+
+def journal_path(deployment: Path) -> Path:
+    """Where the journal lies of the deployment that will be written to a deployments file."""
+    return deployment.with_name(deployment.stem + ".journal.json")
 
 
 def abandon(path: Path) -> Path:
