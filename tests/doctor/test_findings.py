@@ -81,6 +81,7 @@ RELAPSES = [
     ("V1-2", "StakingRegistry", "assert block.timestamp >= self.", "assert block.timestamp < self."),
     ("V1-2", "StakingRegistry", "assert block.timestamp >= self.", "assert block.timestamp != self."),
     ("V1-4", "StakingRegistry", "assert amount != 0, \"StakingRegistry: client has", "assert amount == amount, \"Sta"),
+    ("V1-3", "StakingRegistry", "assert not self.isStaked[msg.sender]", "assert self.clientStakes[msg.sender] == 0"),
     ("V1-5", "SlashingManager", "assert reason != 0", "assert reason == 0"),
     ("V1-6", "RewardManager", "assert msg.value == BASE_FEE + escrow", "assert msg.value <= BASE_FEE + escrow"),
     ("V1-6", "RewardManager", "assert not self._seen[instance_id][client]", "assert not self._seen[0][client]"),
