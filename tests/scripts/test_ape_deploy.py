@@ -188,7 +188,6 @@ def test_an_account_that_cannot_pay_for_all_of_it_does_not_begin(sepolia: Sepoli
 )
 def test_an_account_is_an_alias_and_nothing_else(name: str, problem: str) -> None:
     import click
-
     from scripts._ape import choose_account
 
     with pytest.raises(click.UsageError, match=problem) as caught:
