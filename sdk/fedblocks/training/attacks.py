@@ -415,7 +415,13 @@ ATTACKS: Mapping[str, Attack] = {
         ),
         Attack("free-rider", "nothing at all", _FRABONI, _SLASHED, nothing, reasons=(_R.ZERO,)),
         Attack(
-            "tiny-noise", "noise of a hundredth of an update", _LIN, _SLASHED, matched_noise, {"size": 0.01}, (_R.ZERO,)
+            "tiny-noise",
+            "noise of a hundredth of an update",
+            _LIN,
+            _SLASHED,
+            matched_noise,
+            {"size": 0.01},
+            (_R.NOISE,),
         ),
         Attack(
             "matched-noise", "noise as long as an honest update", _LIN, _SLASHED, matched_noise, reasons=(_R.NOISE,)
