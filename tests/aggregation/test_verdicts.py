@@ -6,7 +6,8 @@ import pytest
 from fedblocks.aggregation.gram import gram
 from fedblocks.aggregation.krum import tolerated
 from fedblocks.aggregation.rules import InvalidRules, Rules
-from fedblocks.aggregation.verdicts import CLIP_SCALE, Carried, Suspicion, clip_weight, judge
+from fedblocks.aggregation.suspicion import Suspicion
+from fedblocks.aggregation.verdicts import CLIP_SCALE, Carried, clip_weight, judge
 from fedblocks.seats import SlashReason, seats_of
 from tests.aggregation.cohort import Cohort
 

@@ -1,0 +1,126 @@
+"""Suspicion: what attackers do more often than others, and what is remembered of it.
+
+A suspicion costs the epoch's pay and the place in the aggregate, never the stake. Most of them need strikes: shown in
+several epochs, with one strike forgotten for each epoch that does not show it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from fedblocks.aggregation.counters import Counters
+from fedblocks.aggregation.evidence import (
+    cosine_above,
+    fails_response,
+    fails_response_clearly,
+    is_like_global,
+    is_little,
+    is_noise,
+    nearly_replays,
+)
+from fedblocks.aggregation.krum import median_is_below
+from fedblocks.aggregation.rules import Rules
+from fedblocks.aggregation.stats import ClientStats, CohortStats
+from fedblocks.types import MIN_COHORT
+
+
+class Suspicion(Enum):
+    """A reason to leave an update out of one epoch."""
+
+    EVIDENCE = "hard evidence, but against more clients than can be malicious"
+    RESPONSE = "grew along the model's last step"
+    SHRINKING = "shrinks the model against the others"
+    OPPOSING = "points against most of the others"
+    OUTLYING = "far out and against the others, repeatedly"
+    CENTRAL = "nearer to the centre than any client's own data would put it, repeatedly"
+    LIKE_GLOBAL = "hardly more than the model's last step"
+    AGAINST_GLOBAL = "undoes the model's last step"
+    NEARLY_DUPLICATE = "nearly another's update"
+    NEARLY_REPLAY = "nearly another's last update"
+    LITTLE = "hardly anything"
+
+
+def _next_run(run: int, shown: bool, limit: int) -> int:
+    return min(run + 1, limit) if shown else 0
+
+
+def _next_strikes(strikes: int, shown: bool, rules: Rules) -> int:
+    return min(strikes + 1, rules.strikes_max) if shown else max(strikes - 1, 0)
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What a client's figures show in this epoch, before runs and strikes are looked at."""
+
+    response: bool
+    clear_response: bool
+    shrinking: bool
+    opposing: bool
+    outlying: bool
+    central: bool
+    like_global: bool
+    against_global: bool
+    nearly_replayed: bool
+    little: bool
+
+
+def signs_of(seat: int, own: ClientStats, cohort: CohortStats, tested: bool, rules: Rules) -> Signs:
+    others = cohort.participants - 1
+    compared = cohort.participants >= MIN_COHORT
+    outlying = 100 * own.krum > rules.outlying_krum_percent * cohort.median_krum
+    response = tested and fails_response(own, cohort, rules)
+    return Signs(
+        response=response,
+        clear_response=response and fails_response_clearly(own, cohort, rules),
+        shrinking=compared
+        and cosine_above(-own.base, own.norm * cohort.base_norm, rules.shrink_percent, 100)
+        and median_is_below(own.opposed, others),
+        opposing=compared and median_is_below(own.opposed_strongly, others),
+        outlying=compared and outlying and median_is_below(own.opposed_outlying, others),
+        central=compared and 100 * own.normalised_krum < rules.central_krum_percent * cohort.median_normalised_krum,
+        like_global=is_like_global(own, cohort, rules.global_now_percent, 100, rules),
+        against_global=cosine_above(-own.delta, own.norm * cohort.delta_norm, rules.against_global_percent, 100),
+        nearly_replayed=nearly_replays(seat, own, rules),
+        little=compared and is_little(own, cohort, rules),
+    )
+
+
+def count(old: Counters, own: ClientStats, cohort: CohortStats, signs: Signs, tested: bool, rules: Rules) -> Counters:
+    """The counters after an epoch in which the client took part. What could not be tested is held."""
+    moved = cohort.delta_norm > 0
+    return Counters(
+        response=_next_run(old.response, signs.clear_response, 7) if tested else old.response,
+        similar=_next_run(old.similar, is_like_global(own, cohort, rules.global_run_percent, 100, rules), 3)
+        if moved
+        else old.similar,
+        noise=_next_run(old.noise, is_noise(own, cohort, rules), 3) if moved and own.last_norm else old.noise,
+        shrinking=_next_strikes(old.shrinking, signs.shrinking, rules),
+        opposing=_next_strikes(old.opposing, signs.opposing, rules),
+        outlying=_next_strikes(old.outlying, signs.outlying, rules),
+        central=_next_strikes(old.central, signs.central, rules),
+    )
+
+
+def suspicions_of(
+    signs: Signs, counters: Counters, *, evidence: bool, nearly: bool, rules: Rules
+) -> tuple[tuple[Suspicion, ...], int]:
+    """What speaks against a client, and how much: the sum over its suspicions."""
+
+    def with_strikes(shown: bool, strikes: int, first: int) -> int:
+        return first + strikes if shown else strikes if strikes >= rules.strikes else 0
+
+    weights = {
+        Suspicion.EVIDENCE: 8 if evidence else 0,
+        Suspicion.RESPONSE: 4 + counters.response if signs.response else 0,
+        Suspicion.SHRINKING: with_strikes(signs.shrinking, counters.shrinking, 2),
+        Suspicion.OPPOSING: with_strikes(signs.opposing, counters.opposing, 1),
+        Suspicion.OUTLYING: counters.outlying if counters.outlying >= rules.strikes else 0,
+        Suspicion.CENTRAL: counters.central if counters.central >= rules.strikes else 0,
+        Suspicion.LIKE_GLOBAL: 4 if signs.like_global else counters.similar if counters.similar >= rules.run else 0,
+        Suspicion.AGAINST_GLOBAL: 2 if signs.against_global else 0,
+        Suspicion.NEARLY_DUPLICATE: 1 if nearly else 0,
+        Suspicion.NEARLY_REPLAY: 4 if signs.nearly_replayed else 0,
+        Suspicion.LITTLE: 2 if signs.little else 0,
+    }
+    return tuple(each for each, weight in weights.items() if weight), sum(weights.values())
