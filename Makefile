@@ -36,10 +36,11 @@ demo: setup ## Run the whole protocol on this machine and watch it
 
 test: setup lint types unit ## Lint, types and all tests
 
-lint: $(PY_STAMP) ## ruff and the direction of dependencies
+lint: $(PY_STAMP) ## ruff, the direction of dependencies, static analysis of the contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_contracts.py
 
 types: $(PY_STAMP) ## mypy, strict, on the SDK
 	$(BIN)/mypy
