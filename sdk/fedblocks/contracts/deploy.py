@@ -57,8 +57,7 @@ class NoncePending(FedBlocksError, RuntimeError):
     def __init__(self, creation: Creation) -> None:
         super().__init__(
             f"another transaction of the deployer waits to be mined with nonce {creation.nonce}, which is to create "
-            f"{creation.contract}: replace it by one that this deployment signs, or wait; once it is mined, this "
-            "deployment is dead"
+            f"{creation.contract}: if the node drops it, resume; once it is mined, this deployment is dead"
         )
 
 
