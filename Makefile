@@ -12,7 +12,7 @@ PY_STAMP := $(VENV)/.installed
 NODE_STAMP := node_modules/.installed
 DATA_STAMP := .data/.fetched
 
-.PHONY: help setup demo test lint types unit fuzz check abi format constraints clean
+.PHONY: help setup demo test lint types unit fuzz mutants gas coverage check abi format constraints clean detection
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -51,7 +51,20 @@ unit: setup ## The tests alone (ARGS="-k name" selects)
 fuzz: $(PY_STAMP) ## Play 750 long games against the contracts and print what was called (minutes)
 	$(BIN)/pytest tests/contracts/fuzz --hypothesis-profile=fuzz-long $(ARGS)
 
+mutants: $(PY_STAMP) ## Break the contracts on purpose and see which test notices (ARGS="word" selects)
+	$(BIN)/python -m tests.mutants $(ARGS)
+
+gas: $(PY_STAMP) ## Compare what every call costs with docs/gas.md (UPDATE=1 rewrites it)
+	$(BIN)/python -m tests.gas $(if $(UPDATE),--update)
+
+coverage: $(PY_STAMP) ## Measure which branches of the contracts the tests take, and write docs/coverage.md
+	$(BIN)/pytest tests/contracts -q -p tests.coverage.plugin --ignore=tests/contracts/test_gas.py
+
 check: lint types ## Everything that runs no test
+
+detection: setup ## Measure the rules again (hours; ARGS="--seeds 1020 --minutes 30" for less)
+	$(BIN)/python benchmarks/detection.py honest $(ARGS)
+	$(BIN)/python benchmarks/detection.py attacks $(ARGS)
 
 abi: $(PY_STAMP) ## Export ABI and bytecode of the contracts into the SDK
 	$(BIN)/python scripts/export_abi.py
