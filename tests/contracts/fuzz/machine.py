@@ -362,8 +362,8 @@ class Life(RuleBasedStateMachine):
         """What happened before anybody meant harm."""
         for which, bits, cheats in steps:
             self._go_on(self.pick(which or 1), bits, cheats)
-        for _ in range(ended):
-            self._end(self.unsettled[0], stops)
+        for which in self.unsettled[:ended]:
+            self._end(which, stops)
 
     @precondition(lambda self: len(self.instances) < MAX_INSTANCES)
     @rule(user=st.sampled_from(USERS), first=st.integers(0, 6), size=st.integers(4, 7), epochs=st.integers(1, 3))
