@@ -151,6 +151,15 @@ def test_what_cannot_be_divided_is_not_lost(protocol: Protocol, user: Any, crowd
     assert balance(protocol.rewards) == 6 * (CLIENTS_FEE // 6)
 
 
+def test_a_full_house_shares_like_any_other(protocol: Protocol, user: Any, crowd: list[Any], aggregator: Any) -> None:
+    """The largest number of sharers is where a loop that ends one too early pays nobody."""
+    run = protocol.run(user, crowd, 1, aggregator)
+    run.train()
+    run.finalize()
+    run.settle()
+    assert [run.reward_of(client) for client in crowd] == [CLIENTS_FEE // 64] * 64
+
+
 # A slashed party that is still rewarded
 
 
@@ -374,6 +383,26 @@ def test_the_first_aggregator_is_announced_with_nobody_before(
     assert events(chain, "AggregatorNamed") == [
         {"instanceId": instance, "aggregator": aggregator, "previousAggregator": ZERO, "attempt": 0}
     ]
+
+
+# A header that is valid in two places
+
+
+def test_a_header_of_one_chain_follows_nothing_on_another(run: Run, chain: Any) -> None:
+    """Two chains may have the same contracts at the same addresses, and the same instances in them."""
+    here = boa.env.evm.patch.chain_id
+    try:
+        boa.env.evm.patch.chain_id = 42_161
+        there = run.protocol.run(run.user, run.clients, 3, run.aggregator)
+        assert chain.getInstance(there.instance).lastHeaderHash == there.genesis_hash
+        there.close()
+        genesis_there, header = there.genesis_hash, there.header()
+    finally:
+        boa.env.evm.patch.chain_id = here
+    assert there.genesis_hash != genesis_there
+    with boa.reverts("ModelParameterChain: header does not follow the last one"):
+        chain.submitEpoch(there.header().words, sender=run.aggregator)
+    chain.submitEpoch(header.words, sender=run.aggregator)
 
 
 # Version 1's defects where money changes hands, told by the money

@@ -34,7 +34,7 @@ LIKELY = {
 # These read the sources, and what is said of a mutant should be said of what it does. Gas is no behaviour.
 LEFT_OUT = {"reverts", "v1_abi", "gas"}
 TIME_LIMIT_S = 900
-NOTICED = re.compile(r"^(?:FAILED|ERROR) tests/contracts/(\S+?)(?: - .*)?$", re.MULTILINE)
+NOTICED = re.compile(r"^(?:FAILED|ERROR) tests/contracts/(.+?)(?: - .*)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
