@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.contracts.fuzz import machine
+from tests.contracts.fuzz import tally
 
 SHORT, LONG = "fuzz-short", "fuzz-long"
 
@@ -39,6 +39,6 @@ def profile(pytestconfig: pytest.Config) -> settings:
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say what was done, when somebody asked for a campaign."""
-    if config.getoption("--hypothesis-profile") and machine.MADE:
+    if config.getoption("--hypothesis-profile") and tally.MADE:
         terminalreporter.section("fuzzing")
-        terminalreporter.write_line(machine.report())
+        terminalreporter.write_line(tally.report())

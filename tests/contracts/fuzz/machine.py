@@ -1,61 +1,34 @@
 """Who does what: hypothesis chooses the actors, their calls and the seconds in between.
 
-Every call goes through `Life.call`, which makes it in the model and on the chain and then compares everything. A rule
-either makes one call that may well be refused (the wrong caller, the wrong second, a forged header), or moves an
-instance on by the next sensible step, so that a run comes to its interesting states at all.
+A move either makes one call that may well be refused (the wrong caller, the wrong second, a forged header), or takes an
+instance on by the next sensible step, so that a game comes to its interesting states at all.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from functools import cache
 from typing import Any
 
-import boa
-from eth_abi import decode
-from eth_utils import keccak
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 
-from tests.contracts.fuzz.exits import everybody_leaves
-from tests.contracts.fuzz.model import Actor, Call, Model, Mood, reason_of
-from tests.contracts.fuzz.replay import Replay
+from tests.contracts.fuzz.game import Game
+from tests.contracts.fuzz.model import Call, Mood, reason_of
+from tests.contracts.fuzz.stage import ACTORS, AGGREGATORS, CLIENTS, CONTRACTS, PEOPLE, USERS
 from tests.contracts.fuzz.state import Instance
-from tests.contracts.fuzz.storage import Reader
-from tests.contracts.fuzz.watch import Watch
+from tests.contracts.fuzz.tally import MADE
 from tests.contracts.world import (
     AGGREGATOR_BOND,
     BASE_FEE,
     CHALLENGE_WINDOW,
-    ETHER,
     FEE_PER_EPOCH,
     LIVENESS_PERIOD,
     NO_HASH,
     STAKE_AMOUNT,
     ZERO,
     Header,
-    Protocol,
-    account,
     balance,
-    mock,
 )
 
-PURSE = 1_000_000 * ETHER
-ERROR = keccak(text="Error(string)")[:4]
-
-CLIENTS = [f"client {seat}" for seat in range(5)] + ["contract client 5", "contract client 6"]
-USERS = ["user", "contract user"]
-AGGREGATORS = ["aggregator", "successor", "contract aggregator"]
-ACTORS = [name for name in (*CLIENTS, *USERS, *AGGREGATORS) if name.startswith("contract")]
-PEOPLE = [*CLIENTS, *USERS, *AGGREGATORS, "stranger", "admin", "heir"]
-CONTRACTS = [
-    "SlashTreasury",
-    "RewardTreasury",
-    "StakingRegistry",
-    "RewardManager",
-    "ModelParameterChain",
-    "SlashingManager",
-]
 MAX_INSTANCES = 4
 FIELDS = list(Header.__dataclass_fields__)
 ROOTS = ["previous_header_hash", "commits_root", "base_model_root"]
@@ -76,11 +49,6 @@ WEIGHTS = {
     "a_contract_changes_its_mood": 2,
 }
 
-# How many calls of each function were made, and how many the contracts refused: what `make fuzz` prints.
-MADE: Counter[str] = Counter()
-REFUSED: Counter[tuple[str, str]] = Counter()
-TALLY: Counter[str] = Counter()
-
 # Strategies. "right" is whoever the call is for.
 caller = st.sampled_from(["right"] * 4 + PEOPLE)
 person = st.sampled_from(PEOPLE)
@@ -91,118 +59,8 @@ receiver = st.sampled_from(["", "", "", *PEOPLE, *CONTRACTS, "babbler", "nobody"
 nearly = st.sampled_from([0, 0, 0, 0, 0, 0, -1, 1])
 
 
-class QuietEnv(boa.Env):
-    """titanoboa writes out the whole storage of a contract that reverts, for its error message: here most calls do."""
-
-    def _lookup_contract_fast(self, address: Any) -> None:
-        return None
-
-
-class Stage:
-    """The deployed contracts and the people, the same in every run; a run leaves no trace on it."""
-
-    def __init__(self) -> None:
-        self.env = QuietEnv()
-        with boa.swap_env(self.env):
-            self.driver = str(account("driver", PURSE))
-            self.protocol = Protocol.deploy(account("deployer"), account("admin of old"))
-            protocol = self.protocol
-            self.contracts = {
-                "SlashTreasury": protocol.slash_treasury,
-                "RewardTreasury": protocol.reward_treasury,
-                "StakingRegistry": protocol.registry,
-                "RewardManager": protocol.rewards,
-                "ModelParameterChain": protocol.chain,
-                "SlashingManager": protocol.slashing,
-            }
-            self.actors = {name: mock("Actor") for name in ACTORS}
-            self.bomb = mock("Actor")
-            self.people = {
-                name: str(self.actors[name].address if name in ACTORS else account(name, PURSE)) for name in PEOPLE
-            }
-            self.babbler = str(mock("Babbler").address)
-            self.names = {address: name for name, address in self.people.items()}
-            self.events = [
-                (event, boa.env.timestamp)
-                for treasury in (protocol.slash_treasury, protocol.reward_treasury)
-                for event in treasury.get_logs()
-            ]
-            self._prepare()
-
-    def _prepare(self) -> None:
-        """Everybody has staked, one instance is under way and one is only ordered: else most calls would be refused."""
-        protocol, people = self.protocol, self.people
-        for treasury in (protocol.slash_treasury, protocol.reward_treasury):
-            self._do(treasury, "transferAdmin", treasury.ADMIN_ADDRESS(), people["admin"])
-            self._do(treasury, "acceptAdmin", people["admin"])
-        for name in CLIENTS:
-            self._do(protocol.registry, "stake", people[name], value=STAKE_AMOUNT)
-        cohort = [people[name] for name in CLIENTS]
-        genesis = (people["aggregator"], keccak(text="genesis"), 7, keccak(text="rules"))
-        for user, clients, epochs, words in (("user", cohort, 3, genesis), ("contract user", cohort[1:], 2, ())):
-            value = BASE_FEE + epochs * FEE_PER_EPOCH
-            self._do(protocol.rewards, "newUserInstance", people[user], clients, epochs, *words, value=value)
-        self._do(protocol.chain, "depositBond", people["aggregator"], 1, value=AGGREGATOR_BOND)
-
-    def _do(self, contract: Any, function: str, sender: str, *arguments: Any, value: int = 0) -> None:
-        data = getattr(contract, function).prepare_calldata(*arguments)
-        computation = self.execute(sender, contract, data, value)
-        assert not computation.is_error
-        self.events += [(event, boa.env.timestamp) for event in contract.get_logs(computation)]
-
-    def execute(self, sender: str, contract: Any, data: bytes, value: int) -> Any:
-        """Send a transaction. A contract is made to send it by the driver, who pays the value too."""
-        to = contract.address
-        name = self.names.get(sender)
-        if name in ACTORS:
-            actor = self.actors[name]
-            data, to, sender = actor.act.prepare_calldata(to, data), actor.address, self.driver
-        return boa.env.execute_code(to_address=to, sender=sender, data=data, value=value)
-
-    def address(self, name: str) -> str:
-        if name in self.people:
-            return self.people[name]
-        if name in self.contracts:
-            return str(self.contracts[name].address)
-        return {"babbler": self.babbler, "nobody": ZERO, "driver": self.driver}[name]
-
-
-@cache
-def stage() -> Stage:
-    return Stage()
-
-
-class Life(RuleBasedStateMachine):
-    """One run: the protocol from its deployment on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stage = stage()
-        self.contexts = [boa.swap_env(self.stage.env), self.stage.env.anchor()]
-        for context in self.contexts:
-            context.__enter__()
-        self.protocol = self.stage.protocol
-        self.replay, self.watch = Replay(), Watch()
-        self.forced: dict[str, int] = {}
-        self.vanished: set[str] = set()
-        self.counter = 0
-        self.failed = False
-        people = self.stage.people.values()
-        self.reader = Reader(self.protocol, people)
-        for event, moment in self.stage.events:
-            self.watch.see(event)
-            self.replay.apply(event, moment)
-        self.model = Model(
-            protocol=self.protocol,
-            state=self.reader.state(self.forced),
-            purses={address: balance(address) for address in (*people, self.stage.driver)},
-            actors={self.stage.people[name]: Actor() for name in ACTORS},
-            closed={
-                self.stage.babbler,
-                *(self.stage.address(name) for name in CONTRACTS if not name.endswith("Treasury")),
-            },
-        )
-        TALLY["runs"] += 1
+class Life(Game):
+    """A game and its moves."""
 
     def _order(self, user: str, cohort: list[str], epochs: int, aggregator: str | None) -> None:
         clients = [self.stage.people[name] for name in cohort]
@@ -210,134 +68,6 @@ class Life(RuleBasedStateMachine):
         arguments = (self.stage.people[aggregator], *configuration) if aggregator else ()
         value = BASE_FEE + epochs * FEE_PER_EPOCH
         self.call(user, "RewardManager", "newUserInstance", clients, epochs, *arguments, value=value)
-
-    def teardown(self) -> None:
-        try:
-            if not self.failed:
-                left = everybody_leaves(
-                    self.protocol,
-                    list(self.stage.people.values()),
-                    self.stage.people["stranger"],
-                    self.stage.people["heir"],
-                    self._send_unmodelled,
-                )
-                assert left == {address: self.forced.get(address, 0) for address in left}, "something is left behind"
-        finally:
-            for context in reversed(self.contexts):
-                context.__exit__(None, None, None)
-
-    # Calls
-
-    @property
-    def now(self) -> int:
-        return int(boa.env.timestamp)
-
-    @property
-    def instances(self) -> dict[int, Instance]:
-        return self.model.state.instances
-
-    def pick(self, which: int) -> int:
-        """An instance's number."""
-        return (which - 1) % len(self.instances) + 1 if which else len(self.instances) + 1
-
-    def unique(self, what: str) -> bytes:
-        self.counter += 1
-        return keccak(text=f"{what} {self.counter}")
-
-    def sender(self, name: str, right: str) -> str:
-        """The name of a caller; `right` is the address whose job it is."""
-        return self.stage.names.get(right, "stranger") if name == "right" else name
-
-    @staticmethod
-    def _outcome(computation: Any) -> str | None:
-        if not computation.is_error:
-            return None
-        output = computation.output
-        return str(decode(["string"], output[4:])[0]) if output[:4] == ERROR else ""
-
-    def _send_unmodelled(self, sender: str, contract: Any, function: str, *arguments: Any) -> str | None:
-        data = getattr(contract, function).prepare_calldata(*arguments)
-        MADE[f"on the way out: {function}"] += 1
-        return self._outcome(self.stage.execute(sender, contract, data, 0))
-
-    def call(self, sender: str, contract: str, function: str, *arguments: Any, value: int = 0) -> bool:
-        """Make a call in the model and on the chain, and compare; whether it was taken."""
-        if sender in self.vanished:
-            return False
-        call = Call(self.stage.people[sender], contract, function, arguments, value)
-        if sender in ACTORS and value:
-            self.model.purses[self.stage.driver] -= value
-            self.model.purses[call.sender] += value
-        try:
-            expected = self.model.attempt(call, self.now)
-            if sender in ACTORS and value and expected is not None:
-                self.model.purses[self.stage.driver] += value
-                self.model.purses[call.sender] -= value
-            target = self.stage.contracts[contract]
-            data = b"" if function == "__default__" else getattr(target, function).prepare_calldata(*arguments)
-            computation = self.stage.execute(call.sender, target, data, value)
-            outcome = self._outcome(computation)
-            MADE[call.name] += 1
-            if outcome is not None:
-                REFUSED[call.name, outcome] += 1
-            assert outcome == expected, (
-                f"{call.name} by {sender}: the contract says {outcome!r}, the model {expected!r}"
-            )
-            self._hear(target, computation)
-            self.check()
-        except BaseException:
-            self.failed = True
-            raise
-        return outcome is None
-
-    def _hear(self, contract: Any, computation: Any) -> None:
-        for event in contract.get_logs(computation):
-            TALLY["events"] += 1
-            self.watch.see(event)
-            self.replay.apply(event, self.now)
-
-    def check(self) -> None:
-        """Everything that must hold after every call."""
-        TALLY["checks"] += 1
-        protocol, forced = self.protocol, self.forced
-        stored = self.reader.state(forced)
-        expected = self.model.state
-        expected.clients = {address: c for address, c in expected.clients.items() if c != type(c)()}
-        assert stored == expected, "the contracts have stored something else than the model"
-        told = self.replay.state
-        told.clients = {address: c for address, c in told.clients.items() if c != type(c)()}
-        assert stored == told, "the event log does not tell what is stored"
-
-        owed = {protocol.registry: stored.staked, protocol.rewards: stored.escrowed, protocol.chain: stored.bonded}
-        for contract, amount in owed.items():
-            assert balance(contract) == amount + forced.get(str(contract.address), 0), "a balance is not what is owed"
-        assert balance(protocol.slashing) == forced.get(str(protocol.slashing.address), 0)
-        self.watch.held(
-            escrow=sum(instance.order.escrow for instance in stored.instances.values()),
-            refunds=sum(instance.refund for instance in stored.instances.values()),
-        )
-        assert {address: balance(address) for address in self.model.purses} == self.model.purses
-
-    # Time
-
-    @invariant()
-    def a_move_was_made(self) -> None:
-        TALLY["moves"] += 1
-
-    def deadlines(self) -> list[int]:
-        """Every moment still to come at which something begins or ends."""
-        moments = {client.timelock for client in self.model.state.clients.values()}
-        for instance in self.instances.values():
-            training = instance.training
-            moments |= {training.last_activity + k * LIVENESS_PERIOD for k in (1, 2)}
-            moments.add(training.last_progress + 4 * LIVENESS_PERIOD)
-            for epoch in instance.epochs.values():
-                moments |= {epoch.commits_closed_at + LIVENESS_PERIOD, epoch.posted_at + CHALLENGE_WINDOW}
-        return sorted(moment for moment in moments if moment > self.now)
-
-    def wait_until(self, moment: int) -> None:
-        if moment > self.now:
-            boa.env.time_travel(seconds=moment - self.now)
 
     @rule(which=st.integers(0, 7), offset=st.sampled_from([-1, 0, 1, 1]))
     def a_deadline_comes(self, which: int, offset: int) -> None:
@@ -768,21 +498,3 @@ class Life(RuleBasedStateMachine):
             "finalizeEpoch": ("ModelParameterChain", (which, final + 1)),
         }[what]
         return Call(sender, contract, what, arguments)
-
-
-def report() -> str:
-    """What was done, function by function: how many calls, how many taken, and why the others were refused."""
-    refused: Counter[str] = Counter()
-    for (name, _), count in REFUSED.items():
-        refused[name] += count
-    moves = TALLY["moves"] - TALLY["runs"]
-    lines = [
-        f"{TALLY['runs']:,} runs, {moves:,} moves, {sum(MADE.values()):,} calls",
-        f"{TALLY['checks']:,} full checks, {TALLY['events']:,} events replayed",
-        f"{'function':<58}{'calls':>9}{'taken':>9}{'refused':>9}",
-    ]
-    for name in sorted(MADE):
-        lines.append(f"{name:<58}{MADE[name]:>9,}{MADE[name] - refused[name]:>9,}{refused[name]:>9,}")
-        reasons = sorted(((count, why) for (what, why), count in REFUSED.items() if what == name), reverse=True)
-        lines += [f"    {why.partition(': ')[2] or 'takes no ether':<63}{count:>22,}" for count, why in reasons]
-    return "\n".join(lines)
