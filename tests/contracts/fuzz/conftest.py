@@ -13,7 +13,7 @@ SHORT, LONG = "fuzz-short", "fuzz-long"
 
 settings.register_profile(
     SHORT,
-    max_examples=15,
+    max_examples=20,
     stateful_step_count=60,
     deadline=None,
     derandomize=True,

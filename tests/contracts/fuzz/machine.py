@@ -36,6 +36,13 @@ BITMAPS = ["participants", "excluded", "slash_reasons"]
 OTHER_ANSWERS = ["unRegister", "collectTrainingFees", "stopInstance", "slash", "forfeitReward"]
 OTHER_ANSWERS += ["nameAggregator", "finalizeEpoch"]
 
+OWED_BY = {
+    "claimReward": "RewardManager",
+    "withdrawRefund": "RewardManager",
+    "withdrawBond": "ModelParameterChain",
+    "withdrawStake": "StakingRegistry",
+}
+
 # What comes more often than the rest.
 WEIGHTS = {
     "an_epoch_is_trained": 3,
@@ -46,11 +53,11 @@ WEIGHTS = {
     "somebody_comes_for_what_is_owed": 3,
     "somebody_comes_or_goes": 2,
     "somebody_forges_a_header": 2,
-    "a_contract_changes_its_mood": 2,
+    "a_contract_is_paid_and_calls_back": 3,
 }
 
 # Strategies. "right" is whoever the call is for.
-caller = st.sampled_from(["right"] * 4 + PEOPLE)
+caller = st.sampled_from(["right"] * 30 + PEOPLE)
 person = st.sampled_from(PEOPLE)
 client = st.sampled_from(CLIENTS)
 # Counts round among the instances there are; nought is one that does not exist.
@@ -225,20 +232,57 @@ class Life(Game):
             self.stage.address("StakingRegistry"),
         )
 
-    @rule(what=st.sampled_from(["reward", "refund", "bond", "stake"]), which=st.integers(0, 15), to=receiver)
-    def somebody_comes_for_what_is_owed(self, what: str, which: int, to: str) -> None:
-        """Who has something to come for, whether it is time or not."""
-        function, owed = {
-            "reward": ("claimReward", [(n, who) for n, i in self.instances.items() for who in i.rewards]),
-            "refund": ("withdrawRefund", [(n, i.order.user) for n, i in self.instances.items() if i.refund]),
-            "bond": ("withdrawBond", [(n, who) for n, i in self.instances.items() for who in i.bonds]),
-            "stake": ("withdrawStake", [(0, who) for who, c in self.model.state.clients.items() if c.unbonding]),
-        }[what]
-        if owed:
-            number, who = owed[which % len(owed)]
-            contract = {"bond": "ModelParameterChain", "stake": "StakingRegistry"}.get(what, "RewardManager")
-            arguments = (*((number,) if number else ()), *self.to(to))
-            self.call(self.stage.names[who], contract, function, *arguments)
+    def owed(self) -> list[tuple[str, str, int | None]]:
+        """Who has something to come for, whether it is time or not: who, by which function, in which instance."""
+        claims: list[tuple[str, str, int | None]] = []
+        for number, instance in self.instances.items():
+            claims += [(who, "claimReward", number) for who in instance.rewards]
+            claims += [(instance.order.user, "withdrawRefund", number)] if instance.refund else []
+            claims += [(who, "withdrawBond", number) for who in instance.bonds]
+        stakes = self.model.state.clients
+        return claims + [(who, "withdrawStake", None) for who, client in stakes.items() if client.unbonding]
+
+    def _come_for(self, claim: tuple[str, str, int | None], to: str) -> None:
+        who, function, number = claim
+        arguments = (*(() if number is None else (number,)), *self.to(to))
+        self.call(self.stage.names[who], OWED_BY[function], function, *arguments)
+
+    @precondition(lambda self: self.owed())
+    @rule(which=st.integers(0, 15), to=receiver)
+    def somebody_comes_for_what_is_owed(self, which: int, to: str) -> None:
+        owed = self.owed()
+        self._come_for(owed[which % len(owed)], to)
+
+    @precondition(lambda self: self.owed())
+    @rule(
+        which=st.integers(0, 15),
+        actor=st.sampled_from(ACTORS),
+        answer=st.sampled_from(["the same", "the same", "what else it is owed", *OTHER_ANSWERS]),
+        whom=client,
+    )
+    def a_contract_is_paid_and_calls_back(self, which: int, actor: str, answer: str, whom: str) -> None:
+        """In the middle of the payment it asks for the same again, for what else it is owed, or for something else."""
+        names, owed = self.stage.names, self.owed()
+        own = [claim for claim in owed if names[claim[0]] in ACTORS and names[claim[0]] not in self.vanished]
+        claim = (own or owed)[which % len(own or owed)]
+        actor = names[claim[0]] if own else actor
+        address = self.stage.people[actor]
+        others = [each for each in owed if each[0] == address and each != claim] or [claim]
+        function, number = claim[1:] if answer == "the same" else others[which % len(others)][1:]
+        if answer in OTHER_ANSWERS:
+            back = self._answer(address, answer, self.pick(1 + which), self.stage.people[whom])
+        else:
+            back = Call(address, OWED_BY[function], function, () if number is None else (number,))
+        if claim[1] == "withdrawStake":
+            self.wait_until(self.model.state.client(claim[0]).timelock)
+        self._prepare_to_call_back(actor, back)
+        self._come_for(claim, "" if own else actor)
+
+    def _prepare_to_call_back(self, who: str, back: Call) -> None:
+        contract, actor = self.stage.actors[who], self.model.actors[self.stage.people[who]]
+        target = self.stage.contracts[back.contract]
+        contract.callBack(target.address, getattr(target, back.function).prepare_calldata(*back.arguments))
+        actor.mood, actor.answer = Mood.CALLING_BACK, back
 
     @rule(which=which_one, aggregator=st.sampled_from(AGGREGATORS))
     def a_silent_aggregator_is_replaced(self, which: int, aggregator: str) -> None:
@@ -463,32 +507,16 @@ class Life(Game):
         self.forced[address] = self.forced.get(address, 0) + amount
         self.check()
 
-    @rule(
-        who=st.sampled_from(ACTORS),
-        mood=st.sampled_from([Mood.KIND, Mood.REFUSING, Mood.BURNING, *[Mood.CALLING_BACK] * 3]),
-        what=st.sampled_from(["claimReward", "withdrawRefund", "withdrawBond", "withdrawStake", *OTHER_ANSWERS]),
-        which=which_one,
-        whom=client,
-    )
-    def a_contract_changes_its_mood(self, who: str, mood: Mood, what: str, which: int, whom: str) -> None:
-        """From now on it takes ether or not; or it makes a call when ether comes, before it lets the payer go on."""
+    @rule(who=st.sampled_from(ACTORS), mood=st.sampled_from([Mood.KIND, Mood.KIND, Mood.REFUSING, Mood.BURNING]))
+    def a_contract_changes_its_mood(self, who: str, mood: Mood) -> None:
+        """From now on it takes ether, refuses it, or burns all gas that it is given."""
         contract, actor = self.stage.actors[who], self.model.actors[self.stage.people[who]]
+        {Mood.KIND: contract.accept, Mood.REFUSING: contract.refuse, Mood.BURNING: contract.burn}[mood]()
         actor.mood, actor.answer = mood, None
-        if mood is Mood.CALLING_BACK:
-            actor.answer = self._answer(self.stage.people[who], what, self.pick(which), self.stage.people[whom])
-            target = self.stage.contracts[actor.answer.contract]
-            data = getattr(target, what).prepare_calldata(*actor.answer.arguments)
-            contract.callBack(target.address, data)
-        else:
-            {Mood.KIND: contract.accept, Mood.REFUSING: contract.refuse, Mood.BURNING: contract.burn}[mood]()
 
     def _answer(self, sender: str, what: str, which: int, whom: str) -> Call:
         final = self.instances.get(which, Instance()).training.finalized
         contract, arguments = {
-            "claimReward": ("RewardManager", (which,)),
-            "withdrawRefund": ("RewardManager", (which,)),
-            "withdrawBond": ("ModelParameterChain", (which,)),
-            "withdrawStake": ("StakingRegistry", ()),
             "unRegister": ("StakingRegistry", ()),
             "collectTrainingFees": ("RewardManager", (which,)),
             "stopInstance": ("ModelParameterChain", (which,)),

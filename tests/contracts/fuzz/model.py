@@ -17,6 +17,7 @@ from eth_abi import encode
 from eth_utils import keccak
 
 from tests.contracts.fuzz.state import Epoch, Instance, Order, State, Training
+from tests.contracts.fuzz.tally import TALLY
 from tests.contracts.world import (
     AGGREGATOR_BOND,
     BASE_FEE,
@@ -157,10 +158,12 @@ class Model:
         actor = self.actors.get(receiver)
         if actor is not None and actor.mood is Mood.CALLING_BACK and actor.answer is not None:
             answer, actor.answer = actor.answer, None
+            TALLY["calls back"] += 1
             try:
                 self._make(answer)
             except Refused:
                 return
+            TALLY["calls back that were taken"] += 1
 
     def _pay_rewards_treasury(self, amount: int) -> None:
         self._pay(str(self.protocol.reward_treasury.address), amount)

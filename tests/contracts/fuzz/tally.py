@@ -18,6 +18,7 @@ def report() -> str:
     lines = [
         f"{TALLY['runs']:,} runs, {moves:,} moves, {sum(MADE.values()):,} calls",
         f"{TALLY['checks']:,} full checks, {TALLY['events']:,} events replayed",
+        f"{TALLY['calls back']:,} calls back from a payment, {TALLY['calls back that were taken']:,} of them taken",
         f"{'function':<58}{'calls':>9}{'taken':>9}{'refused':>9}",
     ]
     for name in sorted(MADE):
