@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 
 from tests.mutants import table
 from tests.mutants.table import MUTANTS, Mutant
@@ -83,24 +84,23 @@ def test_files(folder: Path, likely: Sequence[str]) -> list[str]:
     return [*(f"tests/contracts/test_{stem}.py" for stem in [*likely, *rest]), "tests/contracts/fuzz"]
 
 
-def run(mutant: Mutant | None) -> Verdict:
+def run(mutant: Mutant | None, folder: Path) -> Verdict:
     """Run the tests against a mutant; against the contracts as they are, when there is none."""
     name = mutant.name if mutant else "(no mutation)"
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="fedblocks-mutant-") as temporary:
-        folder = Path(temporary)
-        copy_to(folder)
+    contracts = folder / "contracts"
+    if mutant is not None:
+        apply(mutant, contracts)
+    files = test_files(folder, LIKELY[mutant.file] if mutant else [])
+    options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    command = [sys.executable, "-m", "pytest", *options, *files]
+    try:
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIME_LIMIT_S, check=False)
+    except subprocess.TimeoutExpired:
+        return Verdict(name, None, time.monotonic() - began, f"NOT FINISHED in {TIME_LIMIT_S} s")
+    finally:
         if mutant is not None:
-            apply(mutant, folder / "contracts")
-        files = test_files(folder, LIKELY[mutant.file] if mutant else [])
-        options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "-p", "no:xdist"]
-        command = [sys.executable, "-m", "pytest", *options, *files]
-        try:
-            result = subprocess.run(
-                command, cwd=folder, capture_output=True, text=True, timeout=TIME_LIMIT_S, check=False
-            )
-        except subprocess.TimeoutExpired:
-            return Verdict(name, None, time.monotonic() - began, f"NOT FINISHED in {TIME_LIMIT_S} s")
+            shutil.copy(ROOT / "contracts" / mutant.file, contracts / mutant.file)
     seconds = time.monotonic() - began
     if result.returncode == 0:
         return Verdict(name, None, seconds, is_mutant=mutant is not None)
@@ -108,6 +108,32 @@ def run(mutant: Mutant | None) -> Verdict:
     if noticed is None or re.search(r"vyper\.exceptions|SyntaxException", result.stdout):
         return Verdict(name, None, seconds, f"NO CONTRACT: {result.stdout[-300:]}")
     return Verdict(name, noticed[1], seconds)
+
+
+def run_all(mutants: Sequence[Mutant | None], jobs: int) -> list[Verdict]:
+    """Run them side by side, and say each verdict when it is found.
+
+    Every job keeps its folder: titanoboa compiles what it has not compiled under the same path before.
+    """
+    verdicts = []
+    with tempfile.TemporaryDirectory(prefix="fedblocks-mutants-") as temporary, ThreadPoolExecutor(jobs) as pool:
+        folders: SimpleQueue[Path] = SimpleQueue()
+        for job in range(jobs):
+            folder = Path(temporary) / str(job)
+            copy_to(folder)
+            folders.put(folder)
+
+        def run_in_a_folder(mutant: Mutant | None) -> Verdict:
+            folder = folders.get()
+            try:
+                return run(mutant, folder)
+            finally:
+                folders.put(folder)
+
+        for verdict in pool.map(run_in_a_folder, mutants):
+            print(verdict, flush=True)
+            verdicts.append(verdict)
+    return verdicts
 
 
 def main() -> int:
@@ -124,11 +150,7 @@ def main() -> int:
     if not arguments.words:
         chosen.insert(0, None)
     began = time.monotonic()
-    verdicts = []
-    with ThreadPoolExecutor(arguments.jobs) as pool:
-        for verdict in pool.map(run, chosen):
-            print(verdict, flush=True)
-            verdicts.append(verdict)
+    verdicts = run_all(chosen, arguments.jobs)
     mutants = [verdict for verdict, mutant in zip(verdicts, chosen, strict=True) if mutant is not None]
     killed = [verdict for verdict in mutants if verdict.killed_by]
     print(f"{len(killed)} of {len(mutants)} mutants killed in {time.monotonic() - began:.0f} s")
