@@ -95,20 +95,8 @@ class ClientStatus:
         return Wei(self.active + self.unbonding)
 
 
-class StakingRegistry(Contract):
-    """The stakes of all clients."""
-
-    NAME = "StakingRegistry"
-    EVENTS = (
-        Stake,
-        StakeLocked,
-        Unregister,
-        UnbondingStarted,
-        WithdrawStake,
-        StakeReturned,
-        SlashStake,
-        StakeSlashed,
-    )
+class AnyStakingRegistry(Contract):
+    """What the registries of both versions have in common: the getters, and the guard before a stake."""
 
     def __init__(
         self,
@@ -139,12 +127,8 @@ class StakingRegistry(Contract):
         return Address(self._read("SLASH_TREASURY_ADDRESS", block=block))
 
     def client_stake(self, client: Address, block: Block = "latest") -> Wei:
-        """What a slash of the client would take: its active and its unbonding stake."""
+        """The client's stake: active and unbonding, all that a slash would take. (In version 1 a mere credit, V1-1.)"""
         return Wei(self._read("clientStakes", client, block=block))
-
-    def unbonding_stake(self, client: Address, block: Block = "latest") -> Wei:
-        """The part of a client's stake that is on its way out."""
-        return Wei(self._read("unbondingStakes", client, block=block))
 
     def is_staked(self, client: Address, block: Block = "latest") -> bool:
         """Whether the client has an active stake and may join a cohort."""
@@ -155,21 +139,8 @@ class StakingRegistry(Contract):
         return bool(self._read("isSlashed", client, block=block))
 
     def withdrawal_timelock(self, client: Address, block: Block = "latest") -> Timestamp:
-        """When the client may withdraw its unbonding stake; 0 when it never unregistered."""
+        """When the client's staking period ends; 0 when it never unregistered."""
         return Timestamp(self._read("withdrawlTimelock", client, block=block))
-
-    def client_status(self, client: Address, block: Block = "latest") -> ClientStatus:
-        """Everything the registry knows of a client, read of one block."""
-        at = self.connection.block(block).number
-        unbonding = self.unbonding_stake(client, at)
-        return ClientStatus(
-            client=client,
-            is_staked=self.is_staked(client, at),
-            is_slashed=self.is_slashed(client, at),
-            active=Wei(self.client_stake(client, at) - unbonding),
-            unbonding=unbonding,
-            withdrawable_at=self.withdrawal_timelock(client, at) if unbonding else None,
-        )
 
     def stake(self, value: Wei | None = None, *, accept_defects: bool = False) -> Receipt:
         """Stake as the sender.
@@ -187,8 +158,41 @@ class StakingRegistry(Contract):
         return self._send("stake", value=self.stake_amount() if value is None else value)
 
     def unregister(self) -> Receipt:
-        """Take the sender's stake out of service; it can be withdrawn once the staking period has passed."""
+        """Take the sender's stake out of service, and start its staking period."""
         return self._send("unRegister")
+
+
+class StakingRegistry(AnyStakingRegistry):
+    """The stakes of all clients."""
+
+    NAME = "StakingRegistry"
+    EVENTS = (
+        Stake,
+        StakeLocked,
+        Unregister,
+        UnbondingStarted,
+        WithdrawStake,
+        StakeReturned,
+        SlashStake,
+        StakeSlashed,
+    )
+
+    def unbonding_stake(self, client: Address, block: Block = "latest") -> Wei:
+        """The part of a client's stake that is on its way out."""
+        return Wei(self._read("unbondingStakes", client, block=block))
+
+    def client_status(self, client: Address, block: Block = "latest") -> ClientStatus:
+        """Everything the registry knows of a client, read of one block."""
+        at = self.connection.block(block).number
+        unbonding = self.unbonding_stake(client, at)
+        return ClientStatus(
+            client=client,
+            is_staked=self.is_staked(client, at),
+            is_slashed=self.is_slashed(client, at),
+            active=Wei(self.client_stake(client, at) - unbonding),
+            unbonding=unbonding,
+            withdrawable_at=self.withdrawal_timelock(client, at) if unbonding else None,
+        )
 
     def withdraw_stake(self, receiver: Address | None = None) -> Receipt:
         """Pay the sender its unbonding stake, to `receiver` if one is given."""
