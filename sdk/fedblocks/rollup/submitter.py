@@ -108,8 +108,10 @@ class Submitter:
         """Bring the store's confirmation levels up to what is on chain."""
         instance = self._chain.instance(self._key.instance_id)
         for stored in self._store.epochs(self._key):
+            if stored.level is Level.FINAL:
+                continue
             on_chain = self._chain.epoch(self._key.instance_id, stored.epoch)
-            if on_chain.header_hash != stored.header_hash or stored.level is Level.FINAL:
+            if on_chain.header_hash != stored.header_hash:
                 continue
             level = Level.FINAL if stored.epoch <= instance.finalized_epochs else Level.POSTED
             if level is not stored.level:
