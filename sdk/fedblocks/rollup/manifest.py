@@ -13,21 +13,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.state import InstanceContext
 from fedblocks.rollup.stf import Commit, Submission, Transition
 from fedblocks.types import Hash32, Seat
 
 FORMAT = "fedblocks-epoch/1"
-
-
-class MalformedManifest(FedBlocksError, ValueError):
-    """The bytes are no manifest of an epoch."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(f"this is no manifest of an epoch: {why}")
 
 
 @dataclass(frozen=True)
@@ -85,18 +76,3 @@ def write_manifest(
         "counters": [each.pack() for each in carried.counters],
     }
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
-
-
-def read_manifest(data: bytes) -> dict[str, Any]:
-    """The document of a manifest.
-
-    Raises:
-        MalformedManifest: if it is none, or has another format.
-    """
-    try:
-        document = json.loads(data)
-    except ValueError as error:
-        raise MalformedManifest(str(error)) from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise MalformedManifest(f"its format is not {FORMAT}")
-    return document

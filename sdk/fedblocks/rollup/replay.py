@@ -48,8 +48,8 @@ class ReplayedEpoch:
 
 
 @dataclass(frozen=True, eq=False)
-class OpenEpoch:
-    """The actions of the epoch that was under way, checked again.
+class EpochActions:
+    """The actions of one attempt at an epoch, checked again.
 
     Attributes:
         commits: by seat, with the action's hash.
@@ -145,10 +145,6 @@ class Replay:
         """Who acknowledged the stored actions."""
         return self._record.aggregator
 
-    def open_epoch(self, state: RollupState, attempt: int) -> OpenEpoch:
-        """The actions of the epoch after `state`, which has not been executed."""
-        return self._actions(state, attempt)
-
     def genesis_state(self) -> RollupState:
         """The state before the first epoch."""
         return RollupState.genesis(self.context, self._genesis)
@@ -157,7 +153,7 @@ class Replay:
         number = EpochNumber(state.epoch + 1)
         if stored.epoch != number:
             raise ReplayMismatch(number, None, f"is missing; the next that is stored is {stored.epoch}")
-        parts = self._actions(state, stored.attempt)
+        parts = self.actions(state, stored.attempt)
         commits = {seat: commit for seat, (commit, _) in parts.commits.items()}
         with _blaming(number, None, "executing it"):
             transition = execute(self.context, state, stored.attempt, commits, parts.submissions)
@@ -184,9 +180,14 @@ class Replay:
                 self._blobs.get(address)
         return ReplayedEpoch(header, transition, transition.after(header))
 
-    def _actions(self, state: RollupState, attempt: int) -> OpenEpoch:
+    def actions(self, state: RollupState, attempt: int) -> EpochActions:
+        """The stored actions of an attempt at the epoch after `state`, checked again.
+
+        Raises:
+            ReplayMismatch: at the first that would not have been admitted.
+        """
         epoch = EpochNumber(state.epoch + 1)
-        parts = OpenEpoch({}, {}, {})
+        parts = EpochActions({}, {}, {})
         with _naming_corruption():
             records = self._store.actions(self._record.key, epoch, attempt)
         for record in sorted(records, key=lambda each: each.kind is ActionKind.REVEAL):
@@ -197,7 +198,7 @@ class Replay:
                     self._reveal(record, parts)
         return parts
 
-    def _commit(self, state: RollupState, attempt: int, record: ActionRecord, parts: OpenEpoch) -> None:
+    def _commit(self, state: RollupState, attempt: int, record: ActionRecord, parts: EpochActions) -> None:
         action = CommitUpdate(
             instance_id=self.context.instance_id,
             epoch=record.epoch,
@@ -211,7 +212,7 @@ class Replay:
         self._check_acknowledgement(record, digest)
         parts.commits[seat] = (Commit(record.commitment, record.signature or b""), digest)
 
-    def _reveal(self, record: ActionRecord, parts: OpenEpoch) -> None:
+    def _reveal(self, record: ActionRecord, parts: EpochActions) -> None:
         if record.update_blob is None or record.samples is None or record.salt is None:
             raise ReplayMismatch(record.epoch, record.client, "its reveal is incomplete")
         update = _update(self._blobs.get(record.update_blob), self.context.d)

@@ -164,7 +164,7 @@ class Sequencer:
         for epoch in replay.epochs():
             state, last = epoch.after, epoch.header.attempt
         sequencer = cls(replay.context, state, store, blobs, signer, last if attempt is None else attempt)
-        under_way = replay.open_epoch(state, sequencer.attempt)
+        under_way = replay.actions(state, sequencer.attempt)
         sequencer._commits = under_way.commits
         sequencer._submissions = under_way.submissions
         sequencer._update_blobs = under_way.blobs

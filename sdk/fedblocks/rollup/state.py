@@ -17,7 +17,7 @@ from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.actions import SigningDomain, signing_domain
 from fedblocks.rollup.header import cohort_hash, genesis_hash, rules_hash
 from fedblocks.rollup.vectors import vector_root
-from fedblocks.seats import seats_of, unpack_reasons
+from fedblocks.seats import unpack_reasons
 from fedblocks.types import Address, EpochNumber, Hash32, InstanceId, Seat
 
 
@@ -113,10 +113,6 @@ class RollupState:
     def slashable(self) -> frozenset[Seat]:
         """The seats that have been found guilty and take no part any more."""
         return frozenset(unpack_reasons(self.carried.slash_reasons))
-
-    @property
-    def last_participants(self) -> list[Seat]:
-        return seats_of(self.carried.participants)
 
     @classmethod
     def genesis(cls, context: InstanceContext, model: Int32Array) -> RollupState:
