@@ -13,8 +13,6 @@ from fedblocks.rollup.records import Level
 from fedblocks.rollup.store import RollupStore
 from tests.e2e.conftest import Played, fedblocks, play
 
-REPOSITORY = Path(__file__).parents[2]
-
 
 def clients(played: Played, attack: str | None):
     return [client for client in played.result["clients"] if client["attack"] == attack]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fedblocks.demo.network import Player, Stage
+from fedblocks.demo.network import Player, Stage, account_of
 from fedblocks.demo.outcome import LedgerEntry
 from fedblocks.types import Address, BlockNumber, Wei
 
@@ -19,9 +19,9 @@ class Ledger:
     def __init__(self, stage: Stage, players: Sequence[Player]) -> None:
         self._connection = stage.node.connection
         self._holders: dict[Address, str] = {
-            _address(stage.user.sender.address): "user",
-            _address(stage.aggregator.sender.address): "aggregator",
-            _address(stage.admin.sender.address): "admin",
+            account_of(stage.user): "user",
+            account_of(stage.aggregator): "aggregator",
+            account_of(stage.admin): "admin",
             **{player.address: player.name for player in players},
             **{contract.address: type(contract).__name__ for contract in stage.user.contracts},
         }
@@ -48,8 +48,3 @@ class Ledger:
                 cost = int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16)
                 paid[sender] = paid.get(sender, 0) + cost
         return paid
-
-
-def _address(address: Address | None) -> Address:
-    assert address is not None, "the demo's accounts sign"
-    return address

@@ -106,6 +106,13 @@ def open_stage(options: DemoOptions) -> Iterator[Stage]:
         )
 
 
+def account_of(fedblocks: FedBlocks) -> Address:
+    """The account that signs for one of the stage's roles."""
+    address = fedblocks.sender.address
+    assert address is not None, "the demo's accounts sign"
+    return address
+
+
 def _clear(output: Path) -> None:
     """Remove what an earlier demo left: every demo has a chain of its own, and the old store belongs to another one."""
     for name in ("rollup.sqlite", "rollup.sqlite-wal", "rollup.sqlite-shm", "deployment.json", "demo.png"):

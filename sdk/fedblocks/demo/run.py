@@ -8,12 +8,20 @@ from typing import Protocol
 import torch
 
 from fedblocks.chain.transactions import Receipt
-from fedblocks.client import FedBlocks
 from fedblocks.contracts.model_parameter_chain import ClientSlashable
 from fedblocks.contracts.reward_manager import RewardClaimed, RewardCredited
 from fedblocks.contracts.slashing_manager import ClientSlashed
 from fedblocks.demo.ledger import Ledger
-from fedblocks.demo.network import AGGREGATOR, MINIMUM_SAMPLES, PARAMETERS, Player, Stage, assemble, open_stage
+from fedblocks.demo.network import (
+    AGGREGATOR,
+    MINIMUM_SAMPLES,
+    PARAMETERS,
+    Player,
+    Stage,
+    account_of,
+    assemble,
+    open_stage,
+)
 from fedblocks.demo.options import DemoOptions
 from fedblocks.demo.outcome import Cast, ClientOutcome, EpochOutcome, Outcome
 from fedblocks.demo.plot import draw
@@ -133,7 +141,7 @@ class _Demo:
             f"{len(cohort.candidates)} of {len(self.players)} have the data; block {cohort.block_number} draws "
             f"{len(cohort.cohort)} of them"
         )
-        job: Job = jobs.open(request, cohort, _account(self.stage.aggregator))
+        job: Job = jobs.open(request, cohort, account_of(self.stage.aggregator))
         price = self.stage.user.rewards.price(self.options.epochs)
         self.narrator.scene(f"the user pays {_ether(price)} for at most {self.options.epochs} epochs")
         return job
@@ -150,8 +158,8 @@ class _Demo:
             store,
             BlobStore(f"file://{output / 'blobs'}"),
             self.stage.node.signer(AGGREGATOR),
-            user=_account(self.stage.user),
-            aggregator=_account(aggregator),
+            user=account_of(self.stage.user),
+            aggregator=account_of(aggregator),
             max_epochs=self.options.epochs,
             document=job.request.to_json().encode(),
         )
@@ -264,9 +272,3 @@ class _Demo:
 
 def _ether(amount: Wei) -> str:
     return f"{format_ether(amount)} ETH"
-
-
-def _account(fedblocks: FedBlocks) -> Address:
-    address = fedblocks.sender.address
-    assert address is not None, "the demo's accounts sign"
-    return address

@@ -12,19 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from fedblocks.aggregation.fixed_point import Int32Array
 from fedblocks.aggregation.verdicts import Judgement
 from fedblocks.chain.transactions import Receipt
 from fedblocks.rollup.actions import Reveal
 from fedblocks.rollup.admission import ActionRefused
 from fedblocks.rollup.header import Header
-from fedblocks.rollup.sequencer import Sequencer
+from fedblocks.rollup.sequencer import Evaluate, Sequencer
 from fedblocks.rollup.submitter import Submitter
 from fedblocks.training.client import CommitRound, RoundTask
 from fedblocks.types import Address
-
-Evaluate = Callable[[Int32Array], int]
-"""From int32[d], a global model, to its accuracy in parts per million."""
 
 
 class Engine(Protocol):
