@@ -24,7 +24,7 @@ struct Header:
     participants: uint256
     excluded: uint256
     slashReasons: uint256
-    countersRoot: bytes32
+    carriedRoot: bytes32
     metric: uint256
     dataLocator: bytes32
 

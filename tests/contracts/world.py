@@ -180,7 +180,7 @@ class Header:
     participants: int
     excluded: int
     slash_reasons: int
-    counters_root: bytes
+    carried_root: bytes
     metric: int
     data_locator: bytes
 
@@ -257,7 +257,7 @@ class Run:
             participants=self.everybody,
             excluded=0,
             slash_reasons=last.slash_reasons if last else 0,
-            counters_root=keccak(text=f"counters {epoch}"),
+            carried_root=keccak(text=f"counters {epoch}"),
             metric=870_000,
             data_locator=keccak(text=f"manifest {epoch}"),
         )

@@ -21,7 +21,7 @@ from fedblocks.rollup.header import (
     WrongHeader,
     WrongHeaderSize,
     cohort_hash,
-    counters_root,
+    carried_root,
     encode_word,
     genesis_hash,
     rules_hash,
@@ -146,14 +146,14 @@ def test_the_rules_hash_is_the_domain_and_the_words() -> None:
         rules_hash([-1])
 
 
-def test_the_counters_root_is_the_tag_and_64_counters_of_four_bytes() -> None:
-    assert counters_root([*range(63), 2**32 - 1]) == keccak(
+def test_the_carried_root_is_the_tag_and_64_counters_of_four_bytes() -> None:
+    assert carried_root([*range(63), 2**32 - 1]) == keccak(
         b"\x11" + b"".join(k.to_bytes(4, "big") for k in range(63)) + b"\xff" * 4
     )
     with pytest.raises(ValueError, match="got 63"):
-        counters_root([0] * 63)
+        carried_root([0] * 63)
     with pytest.raises(ValueError, match="seat 5"):
-        counters_root([0] * 5 + [2**32] + [0] * 58)
+        carried_root([0] * 5 + [2**32] + [0] * 58)
 
 
 def test_the_genesis_hash_binds_everything_that_is_fixed_at_the_start() -> None:

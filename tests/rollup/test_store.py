@@ -117,7 +117,7 @@ def executed(epoch: int = 1, attempt: int = 1, mark: int = 0, instance_id: int =
 
 HASHES = [
     *("previous_header_hash", "commits_root", "submissions_root", "gram_root", "stats_root", "base_model_root"),
-    *("delta_root", "next_model_root", "counters_root", "data_locator"),
+    *("delta_root", "next_model_root", "carried_root", "data_locator"),
 ]
 
 

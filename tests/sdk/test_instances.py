@@ -98,7 +98,7 @@ def header(
         participants=participants,
         excluded=excluded,
         slash_reasons=slash_reasons,
-        counters_root=word(5),
+        carried_root=word(5),
         metric=812_300,
         data_locator=word(6),
     )

@@ -45,7 +45,7 @@ class PostedHeader:
     participants: Bitmap
     excluded: Bitmap
     slash_reasons: int
-    counters_root: Hash32
+    carried_root: Hash32
     metric: int
     data_locator: Hash32
 

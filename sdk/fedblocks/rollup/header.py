@@ -77,7 +77,7 @@ class Header:
     """Participants that are neither aggregated nor paid."""
     slash_reasons: int
     """Four bits a seat, see :mod:`fedblocks.seats`; carried from header to header."""
-    counters_root: Hash32
+    carried_root: Hash32
     metric: int
     """The model's metric in parts per million, as the aggregator reports it."""
     data_locator: Hash32
@@ -163,7 +163,7 @@ def rules_hash(words: Sequence[int]) -> Hash32:
     return keccak256(RULES_DOMAIN + b"".join(map(encode_word, words)))
 
 
-def counters_root(counters: Sequence[int]) -> Hash32:
+def carried_root(counters: Sequence[int]) -> Hash32:
     """keccak(11 ‖ 64 x uint32): the evidence counters of all seats, in order.
 
     Raises:

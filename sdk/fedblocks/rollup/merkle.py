@@ -27,7 +27,7 @@ UPDATE_COMMITMENT_TAG = 0x10
 """In front of the update root, samples, salt and client of a commitment."""
 
 COUNTERS_TAG = 0x11
-"""In front of the 64 counters of a header's countersRoot."""
+"""In front of the 64 counters of a header's carriedRoot."""
 
 ZERO_LEAF = ZERO_HASH
 """The leaf of an absent entry."""

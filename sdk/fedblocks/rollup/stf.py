@@ -24,7 +24,7 @@ from fedblocks.aggregation.mean import NothingToAverage, weighted_delta
 from fedblocks.aggregation.stats import ClientStats
 from fedblocks.aggregation.verdicts import Judgement, judge
 from fedblocks.exceptions import FedBlocksError
-from fedblocks.rollup.header import Header, counters_root
+from fedblocks.rollup.header import Header, carried_root
 from fedblocks.rollup.merkle import TreeTags, seat_root
 from fedblocks.rollup.state import InstanceContext, RollupState
 from fedblocks.rollup.vectors import vector_root
@@ -276,7 +276,7 @@ def execute(
             "base_model_root": before.model_root,
             "delta_root": vector_root(delta),
             "next_model_root": vector_root(next_model),
-            "counters_root": counters_root([*packed, *[0] * (MAX_COHORT - len(packed))]),
+            "carried_root": carried_root([*packed, *[0] * (MAX_COHORT - len(packed))]),
         },
         last_updates=last_updates,
         last_roots=tuple(last_roots),

@@ -204,7 +204,7 @@ class Life(Game):
             participants=participants,
             excluded=excluded,
             slash_reasons=reasons,
-            counters_root=self.unique("counters"),
+            carried_root=self.unique("counters"),
             metric=870_000,
             data_locator=self.unique("manifest"),
         )
