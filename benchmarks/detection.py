@@ -244,7 +244,7 @@ def play(
                 )
         weights: Sequence[int] = [int(seat in present) for seat in range(n)]
         if judged:
-            products = gram(updates, last, delta, base)
+            products = gram(updates, last, delta, base, [seat for seat in range(n) if seat not in present])
             judgement = judge(products, dict.fromkeys(present, 1), carried, rules)
             _note(seen, epoch, judgement)
             history.add(products, judgement, rules)
@@ -352,11 +352,9 @@ class History:
                 ),
                 rules.run,
             )
-        seats = sorted(judgement.stats)
-        for a, b in ((a, b) for a in seats for b in seats if a < b and tested):
-            one, two = judgement.stats[a], judgement.stats[b]
-            distance = products.distance(a, b)
-            length = min(one.norm, two.norm, cohort.quartile_distance)
+        for one in judgement.stats.values() if tested else ():
+            two, distance = judgement.stats[one.nearest], one.nearest_distance
+            length = min(one.norm, two.norm, one.typical_distance, two.typical_distance)
             earlier = min(one.earlier_distance, two.earlier_distance)
             self._raise(
                 "duplicate",

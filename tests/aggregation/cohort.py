@@ -63,7 +63,8 @@ class Cohort:
             if seat not in gone and sent is not None:
                 updates[seat] = np.clip(np.rint(sent), -(1 << 15), (1 << 15) - 1)
                 samples[seat] = 100
-        products = gram(updates, self.last, self.delta, self.model)
+        absent = [seat for seat in range(self.n) if seat not in samples]
+        products = gram(updates, self.last, self.delta, self.model, absent)
         judgement = judge(products, samples, self.carried, self.rules)
         self.delta = weighted_delta(updates, judgement.carried.weights)
         self.model = apply_delta(self.model, self.delta)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fedblocks.aggregation.fixed_point import WrongVector
-from fedblocks.aggregation.gram import GramRoute, gram
+from fedblocks.aggregation.gram import GramRoute, gram, running_gram
 
 INT16 = st.integers(-(1 << 15), (1 << 15) - 1) | st.sampled_from([-(1 << 15), (1 << 15) - 1, 0])
 INT32 = st.integers(-(1 << 31), (1 << 31) - 1) | st.sampled_from([-(1 << 31), (1 << 31) - 1, 0])
@@ -36,7 +36,43 @@ def test_every_route_equals_python_integers(epoch):
         result = gram(*epoch, route=route)
         for i, u in enumerate(updates):
             assert result.row(i) == [product(u, v) for v in [*updates, *last, delta, base]]
-        assert result.norms_row() == [product(v, v) for v in [*updates, *last, delta, base]]
+        norms = [product(v, v) for v in [*updates, *last]]
+        along = [product(u, delta) for u in updates]
+        assert result.common_row() == [*norms, *along, product(delta, delta), product(base, base)]
+
+
+@given(epochs(), st.data())
+@settings(max_examples=40, deadline=None)
+def test_the_row_of_an_absent_seat_is_its_last_updates(epoch, data):
+    updates, last, delta, base = epoch
+    absent = sorted(data.draw(st.sets(st.sampled_from(range(len(updates))))))
+    updates[absent] = 0
+    moved = updates.copy()
+    moved[absent] = last[absent]
+    for route in GramRoute:
+        result = gram(updates, last, delta, base, absent, route)
+        for i, x in enumerate(moved):
+            assert result.row(i) == [product(x, v) for v in [*updates, *last, delta, base]]
+        norms = [product(v, v) for v in [*updates, *last]]
+        along = [product(u, delta) for u in updates]
+        assert result.common_row() == [*norms, *along, product(delta, delta), product(base, base)]
+
+
+def test_running_sums_grow_leaf_by_leaf():
+    generator = np.random.default_rng(5)
+    n, d = 5, 2 * 4096 + 77
+    updates, last = generator.integers(-(1 << 15), 1 << 15, (2, n, d), dtype=np.int16)
+    base = generator.integers(-(1 << 31), 1 << 31, d, dtype=np.int32)
+    updates[2] = 0
+    running = running_gram(updates, last, last[1], base, [2])
+    for leaf in range(3):
+        upto = slice(0, min(d, 4096 * (leaf + 1)))
+        part = gram(updates[:, upto], last[:, upto], last[1][upto], base[upto], [2])
+        assert running.rows[leaf].tolist() == [part.row(i)[:-1] for i in range(n)]
+        assert running.common[leaf].tolist() == part.common_row()[:-1]
+        high, low = running.base.high[leaf].tolist(), running.base.low[leaf].tolist()
+        assert [(upper << 32) + lower for upper, lower in zip(high, low, strict=True)] == list(part.base)
+        assert (int(running.base_norm.high[leaf]) << 32) + int(running.base_norm.low[leaf]) == part.base_norm
 
 
 @pytest.mark.parametrize("d", [1, 255, 4096, 4097, 70_001])

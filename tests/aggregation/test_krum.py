@@ -15,7 +15,6 @@ from fedblocks.aggregation.krum import (
     count_related,
     krum_scores,
     lower_median,
-    lower_quartile,
     median_is_below,
     model_correlation,
     neighbours,
@@ -53,13 +52,6 @@ def test_a_median_is_checked_by_counting(values, threshold):
     assert lower_median(values) == statistics.median_low(values)
     below = sum(value < threshold for value in values)
     assert median_is_below(below, len(values)) == (statistics.median_low(values) < threshold)
-
-
-def test_the_lower_quartile_is_one_of_the_values():
-    assert lower_quartile([5, 1, 4, 2, 3]) == 2
-    assert lower_quartile([7]) == 7
-    with pytest.raises(ValueError, match="no values"):
-        lower_quartile([])
 
 
 def test_cosines_are_exact_to_the_last_unit_and_cut_towards_zero():

@@ -7,10 +7,9 @@ again are in docs/detection.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from enum import Enum
 
 from fedblocks.aggregation.counters import Counters
-from fedblocks.aggregation.gram import Gram
 from fedblocks.aggregation.krum import tolerated
 from fedblocks.aggregation.rules import Rules
 from fedblocks.aggregation.stats import NO_SEAT, ClientStats, CohortStats
@@ -117,30 +116,33 @@ def fails_response_clearly(own: ClientStats, cohort: CohortStats, rules: Rules) 
     return clearly and signal
 
 
-def duplicates_among(
-    gram: Gram, stats: Mapping[int, ClientStats], cohort: CohortStats, rules: Rules
-) -> tuple[set[int], set[int]]:
-    """The seats that sent another's update, and those that nearly did or may both have copied an earlier one.
+class Likeness(Enum):
+    """How near an update is to the one nearest to it."""
+
+    OWN_WORK = 0
+    NEARLY_DUPLICATE = 1
+    """Nearly the other's, or both may have copied an earlier one."""
+    DUPLICATE = 2
+
+
+def likeness(own: ClientStats, nearest: ClientStats, rules: Rules) -> Likeness:
+    """Whether a client sent another's update: the one of the seat that is nearest to it.
 
     Two honest clients with the same data come as near as 0.85 per cent of their length, by the order of their batches;
     so only what rounding could have made of one update is another's.
+
+    Where all updates are alike, nearness means nothing: so the distance is also held against the median of each one's
+    distances to its peers, which a third of the cohort cannot bring down by sending one update.
     """
-    proved: set[int] = set()
-    near: set[int] = set()
-    seats = sorted(stats)
-    for a in seats:
-        for b in seats:
-            if a >= b:
-                continue
-            distance = gram.distance(a, b)
-            length = min(stats[a].norm, stats[b].norm, cohort.quartile_distance)
-            earlier = min(stats[a].earlier_distance, stats[b].earlier_distance)
-            own_work = 10_000 * distance < rules.duplicate_other_percent**2 * earlier
-            if own_work and 1_000_000 * distance < rules.duplicate_permille**2 * length:
-                proved.update((a, b))
-            elif 10_000 * distance < rules.duplicate_near_percent**2 * length:
-                near.update((a, b))
-    return proved, near - proved
+    distance = own.nearest_distance
+    length = min(own.norm, nearest.norm, own.typical_distance, nearest.typical_distance)
+    earlier = min(own.earlier_distance, nearest.earlier_distance)
+    own_work = 10_000 * distance < rules.duplicate_other_percent**2 * earlier
+    if own_work and 1_000_000 * distance < rules.duplicate_permille**2 * length:
+        return Likeness.DUPLICATE
+    if 10_000 * distance < rules.duplicate_near_percent**2 * length:
+        return Likeness.NEARLY_DUPLICATE
+    return Likeness.OWN_WORK
 
 
 def evidence_against(

@@ -1,19 +1,26 @@
-"""The Gram matrix: every inner product that a verdict rests on, exactly.
+"""The Gram matrix: every inner product that a verdict rests on, exactly, as it grows along the parameters.
 
 Whatever the rules ask of an update (how long it is, how far from the others, whether it is somebody's last one again,
 how it responds to the last step of the model) is a function of inner products. They are worked out once, in integers,
 for these vectors: every seat's update u, every seat's last revealed update p, the last global delta g and the base
-model w. Row i holds <u_i, v> for all of them; the norms row holds <v, v>.
+model w.
 
-The update of a seat that did not take part is the zero vector in its seat.
+Row i holds ``<x_i, v>`` for all of them. x_i is the update of a seat that took part, and the last update of one that
+did not: it is what its p will be in the next epoch. The update u of an absent seat is zero. The *common* row holds what
+all clients are compared with: ``<u, u>``, ``<p, p>`` and ``<u, g>`` of every seat, ``<g, g>`` and ``<w, w>``.
+
+The products are summed leaf by leaf, 4,096 values each, and the *running sums* are kept: two neighbouring ones differ
+by what 4,096 values can be checked for, which is what makes a wrong matrix refutable (docs/proofs.md).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
+import numpy.typing as npt
 
 from fedblocks.aggregation import kernels
 from fedblocks.aggregation.fixed_point import (
@@ -26,11 +33,11 @@ from fedblocks.aggregation.fixed_point import (
 )
 from fedblocks.types import MAX_COHORT
 
-_EXACT_VALUES = 1 << 16
-"""Values per float64 product of the fallback: 2**16 products of 2**30 stay far below 2**53, where float64 is exact."""
+LEAF_VALUES = kernels.BLOCK_VALUES
+"""Values between two running sums."""
 
-_LOW_BITS = 16
-_LOW_OFFSET = 1 << 15
+_HALF = 32
+_LOW_HALF = (1 << _HALF) - 1
 
 
 class GramRoute(Enum):
@@ -45,11 +52,13 @@ class Gram:
     """The inner products of one epoch; n seats, all integers exact.
 
     Attributes:
-        updates: n x n, <u_i, u_j>.
-        last: n x n, <u_i, p_j>.
-        delta: n, <u_i, g>.
-        base: n, <u_i, w>; beyond 64 bits for large models.
+        updates: n x n, <x_i, u_j>.
+        last: n x n, <x_i, p_j>.
+        delta: n, <x_i, g>.
+        base: n, <x_i, w>; beyond 64 bits for large models.
+        norms: n, <u_j, u_j>; 0 of an absent seat.
         last_norms: n, <p_j, p_j>.
+        along: n, <u_j, g>; 0 of an absent seat.
         delta_norm: <g, g>.
         base_norm: <w, w>.
     """
@@ -58,7 +67,9 @@ class Gram:
     last: tuple[tuple[int, ...], ...]
     delta: tuple[int, ...]
     base: tuple[int, ...]
+    norms: tuple[int, ...]
     last_norms: tuple[int, ...]
+    along: tuple[int, ...]
     delta_norm: int
     base_norm: int
 
@@ -66,84 +77,147 @@ class Gram:
     def seats(self) -> int:
         return len(self.updates)
 
-    def norm(self, seat: int) -> int:
-        """<u, u> of a seat."""
-        return self.updates[seat][seat]
-
     def distance(self, a: int, b: int) -> int:
-        """The squared distance between the updates of two seats."""
-        return self.updates[a][a] + self.updates[b][b] - 2 * self.updates[a][b]
+        """The squared distance between the updates of two participants."""
+        return self.norms[a] + self.norms[b] - 2 * self.updates[a][b]
 
     def row(self, seat: int) -> list[int]:
         """Row of a seat, as it is committed: with all updates, all last updates, g and w."""
         return [*self.updates[seat], *self.last[seat], self.delta[seat], self.base[seat]]
 
-    def norms_row(self) -> list[int]:
-        """The norms, in the order of a row's columns."""
-        norms = [self.updates[seat][seat] for seat in range(self.seats)]
-        return [*norms, *self.last_norms, self.delta_norm, self.base_norm]
+    def common_row(self) -> list[int]:
+        """What all are compared with, as it is committed."""
+        return [*self.norms, *self.last_norms, *self.along, self.delta_norm, self.base_norm]
 
 
-def _cross_numpy(left: Int16Array, right: Int16Array) -> Int64Array:
-    """`left @ right.T` through float64, exact because each partial product stays below 2**53."""
-    total = np.zeros((left.shape[0], right.shape[0]), dtype=np.int64)
-    for start in range(0, left.shape[1], _EXACT_VALUES):
-        a = left[:, start : start + _EXACT_VALUES].astype(np.float64)
-        b = right[:, start : start + _EXACT_VALUES].astype(np.float64)
-        total += (a @ b.T).astype(np.int64)
-    return total
+@dataclass(frozen=True, eq=False)
+class WideSums:
+    """Sums that may exceed 64 bits, as two parts: ``high * 2**32 + low``, both int64, low not negative."""
+
+    high: Int64Array
+    low: Int64Array
+
+    @classmethod
+    def running(cls, terms: Int64Array) -> WideSums:
+        """The running sums along the first axis of terms within 64 bits."""
+        return cls(np.cumsum(terms >> _HALF, axis=0), np.cumsum(terms & _LOW_HALF, axis=0))
+
+    def last(self) -> list[int]:
+        """The last ones, as integers."""
+        high, low = np.atleast_1d(self.high[-1]), np.atleast_1d(self.low[-1])
+        return [(int(upper) << _HALF) + int(lower) for upper, lower in zip(high, low, strict=True)]
 
 
-def _even(rows: Int16Array) -> Int16Array:
-    """The rows, with one of zeros added when their number is odd: the kernel works in tiles of two."""
-    if rows.shape[0] % 2:
-        rows = np.concatenate([rows, np.zeros((1, rows.shape[1]), dtype=np.int16)])
-    return np.ascontiguousarray(rows)
+@dataclass(frozen=True, eq=False)
+class RunningGram:
+    """All inner products as running sums: entry k is the sum over the values 0 to 4096 (k + 1) - 1.
+
+    Attributes:
+        rows: int64[leaves, n, 2n + 1]: <x_i, u_j> of all j, <x_i, p_j> of all j, <x_i, g>.
+        base: [leaves, n]: <x_i, w>.
+        common: int64[leaves, 3n + 1]: the norms of u, those of p, <u_j, g>, <g, g>.
+        base_norm: [leaves]: <w, w>.
+    """
+
+    rows: Int64Array
+    base: WideSums
+    common: Int64Array
+    base_norm: WideSums
+
+    def total(self) -> Gram:
+        """The whole products, those of the last leaf."""
+        n = self.rows.shape[1]
+        rows, common = self.rows[-1].tolist(), self.common[-1].tolist()
+        return Gram(
+            updates=tuple(tuple(row[:n]) for row in rows),
+            last=tuple(tuple(row[n : 2 * n]) for row in rows),
+            delta=tuple(row[2 * n] for row in rows),
+            base=tuple(self.base.last()),
+            norms=tuple(common[:n]),
+            last_norms=tuple(common[n : 2 * n]),
+            along=tuple(common[2 * n : 3 * n]),
+            delta_norm=common[3 * n],
+            base_norm=self.base_norm.last()[0],
+        )
 
 
-def inner_products(left: Int16Array, right: Int16Array, route: GramRoute = GramRoute.NUMBA) -> Int64Array:
-    """All inner products of two sets of int16 vectors.
+def _leaf_products_numpy(left: Int16Array, right: Int16Array) -> Int64Array:
+    """The same through float64, exact because 4,096 products of 2**30 stay far below 2**53."""
+    starts = range(0, left.shape[1], LEAF_VALUES)
+    products = np.empty((len(starts), left.shape[0], right.shape[0]), dtype=np.int64)
+    for leaf, start in enumerate(starts):
+        a = left[:, start : start + LEAF_VALUES].astype(np.float64)
+        b = right[:, start : start + LEAF_VALUES].astype(np.float64)
+        products[leaf] = a @ b.T
+    return products
+
+
+def _leaf_products(left: Int16Array, right: Int16Array, route: GramRoute) -> Int64Array:
+    if route is GramRoute.NUMPY:
+        return _leaf_products_numpy(left, right)
+    return kernels.leaf_products(left, right, left is right)
+
+
+def _leaf_norms(rows: Int16Array, route: GramRoute) -> Int64Array:
+    if route is GramRoute.NUMPY:
+        return np.stack([_leaf_products_numpy(row[None], row[None])[:, 0, 0] for row in rows], axis=1)
+    return kernels.leaf_norms(rows)
+
+
+def _moved(updates: Int16Array, last_updates: Int16Array, absent: Sequence[int]) -> Int16Array:
+    """x: the updates, with the last one in the seat of who is absent."""
+    if not absent:
+        return updates
+    moved = updates.copy()
+    moved[list(absent)] = last_updates[list(absent)]
+    return moved
+
+
+def running_gram(
+    updates: Int16Array,
+    last_updates: Int16Array,
+    last_delta: Int16Array,
+    base: Int32Array,
+    absent: Sequence[int] = (),
+    route: GramRoute = GramRoute.NUMBA,
+) -> RunningGram:
+    """Work out all inner products of an epoch, as running sums.
 
     Args:
-        left: int16[a, d].
-        right: int16[b, d].
+        updates: int16[n, d], u; a seat that did not take part is a row of zeros.
+        last_updates: int16[n, d], p: each seat's last revealed update, zeros when it never revealed one.
+        last_delta: int16[d], g, zeros in the first epoch.
+        base: int32[d], w, the model that the cohort trained from.
+        absent: the seats that did not take part.
         route: how; the result does not depend on it.
 
-    Returns:
-        int64[a, b].
+    Raises:
+        WrongVector: if a dtype or shape is another, n exceeds 64 or d exceeds 2**30.
     """
-    if route is GramRoute.NUMPY:
-        return _cross_numpy(left, right)
-    return kernels.cross_products(_even(left), _even(right), False)[: left.shape[0], : right.shape[0]]
+    n, d = _checked(updates, last_updates, last_delta, base)
+    moved = _moved(updates, last_updates, absent)
+    rows: Int64Array = np.empty((-(-d // LEAF_VALUES), n, 2 * n + 1), dtype=np.int64)
+    rows[:, :, :n] = _leaf_products(moved, updates, route)
+    rows[:, :, n : 2 * n] = _leaf_products(moved, last_updates, route)
+    rows[:, :, 2 * n] = _leaf_products(moved, last_delta[None, :], route)[:, :, 0]
 
+    common: Int64Array = np.empty((len(rows), 3 * n + 1), dtype=np.int64)
+    seats = np.arange(n)
+    common[:, :n] = rows[:, seats, seats]
+    common[:, n : 2 * n] = _leaf_norms(last_updates, route)
+    common[:, 2 * n : 3 * n] = rows[:, :, 2 * n]
+    common[:, 3 * n] = _leaf_norms(last_delta[None, :], route)[:, 0]
+    gone: npt.NDArray[np.intp] = np.array(absent, dtype=np.intp)
+    common[:, gone] = 0
+    common[:, 2 * n + gone] = 0
 
-def _self_products(rows: Int16Array, route: GramRoute) -> Int64Array:
-    if route is GramRoute.NUMPY:
-        return _cross_numpy(rows, rows)
-    even = _even(rows)
-    upper = np.triu(kernels.cross_products(even, even, True))
-    n = rows.shape[0]
-    return (upper + np.triu(upper, 1).T)[:n, :n]
-
-
-def _split(base: Int32Array) -> Int16Array:
-    """An int32 vector as int16 rows (high, low, ones) with ``w = 2**16 high + low + 2**15 ones``."""
-    parts = np.empty((3, base.size), dtype=np.int16)
-    parts[0] = base >> _LOW_BITS
-    parts[1] = (base & 0xFFFF) - _LOW_OFFSET
-    parts[2] = 1
-    return parts
-
-
-_SPLIT_FACTORS = (1 << _LOW_BITS, 1, _LOW_OFFSET)
-
-
-def _combine(parts: list[int]) -> int:
-    return sum(factor * part for factor, part in zip(_SPLIT_FACTORS, parts, strict=True))
-
-
-def _norms(rows: Int16Array, route: GramRoute) -> list[int]:
-    return [int(inner_products(row[None, :], row[None, :], route)[0, 0]) for row in rows]
+    base_norms = kernels.leaf_model_norms(base)
+    return RunningGram(
+        rows=np.cumsum(rows, axis=0, out=rows),
+        base=WideSums.running(kernels.leaf_model_products(moved, base)),
+        common=np.cumsum(common, axis=0, out=common),
+        base_norm=WideSums(np.cumsum(base_norms[:, 0]), np.cumsum(base_norms[:, 1])),
+    )
 
 
 def gram(
@@ -151,19 +225,10 @@ def gram(
     last_updates: Int16Array,
     last_delta: Int16Array,
     base: Int32Array,
+    absent: Sequence[int] = (),
     route: GramRoute = GramRoute.NUMBA,
 ) -> Gram:
-    """Work out all inner products of an epoch.
-
-    Args:
-        updates: int16[n, d], u; a seat that did not take part is a row of zeros.
-        last_updates: int16[n, d], p: each seat's last revealed update, zeros when it never revealed one.
-        last_delta: int16[d], g, zeros in the first epoch.
-        base: int32[d], w, the model that the cohort trained from.
-        route: how; the result does not depend on it.
-
-    Raises:
-        WrongVector: if a dtype or shape is another, n exceeds 64 or d exceeds 2**30.
+    """All inner products of an epoch; arguments and errors as for :func:`running_gram`.
 
     >>> import numpy as np
     >>> u = np.array([[1, 2], [3, -4]], dtype=np.int16)
@@ -171,6 +236,12 @@ def gram(
     >>> g.updates, g.base, g.distance(0, 1)
     (((5, -5), (-5, 25)), (2097152, -4194304), 40)
     """
+    return running_gram(updates, last_updates, last_delta, base, absent, route).total()
+
+
+def _checked(
+    updates: Int16Array, last_updates: Int16Array, last_delta: Int16Array, base: Int32Array
+) -> tuple[int, int]:
     if updates.dtype != np.int16 or updates.ndim != 2 or not 1 <= updates.shape[0] <= MAX_COHORT:
         raise WrongVector("the updates", f"int16 of shape (1..{MAX_COHORT}, d)", f"{updates.dtype} {updates.shape}")
     n, d = updates.shape
@@ -180,17 +251,4 @@ def gram(
         raise WrongVector("the last updates", f"int16 of shape {(n, d)}", f"{last_updates.dtype} {last_updates.shape}")
     check_vector(last_delta, np.int16, d, "the last delta")
     check_vector(base, np.int32, d, "the base model")
-
-    split = _split(base)
-    columns = np.concatenate([last_updates, last_delta[None, :], split])
-    with_others = inner_products(updates, columns, route).tolist()
-    base_parts = _self_products(split, route).tolist()
-    return Gram(
-        updates=tuple(map(tuple, _self_products(updates, route).tolist())),
-        last=tuple(tuple(row[:n]) for row in with_others),
-        delta=tuple(row[n] for row in with_others),
-        base=tuple(_combine(row[n + 1 :]) for row in with_others),
-        last_norms=tuple(_norms(last_updates, route)),
-        delta_norm=_norms(last_delta[None, :], route)[0],
-        base_norm=_combine([_combine(row) for row in base_parts]),
-    )
+    return n, d

@@ -41,13 +41,6 @@ def lower_median(values: Sequence[int]) -> int:
     return sorted(values)[(len(values) - 1) // 2]
 
 
-def lower_quartile(values: Sequence[int]) -> int:
-    """The value at a quarter of the way up, one of the values."""
-    if not values:
-        raise ValueError("there is no quartile of no values")
-    return sorted(values)[(len(values) - 1) // 4]
-
-
 def krum_scores(gram: Gram, seats: Sequence[int]) -> dict[int, int]:
     """The Krum score of each of some seats among one another.
 
@@ -67,7 +60,7 @@ def cosine(product: int, norm_a: int, norm_b: int) -> int:
     never leaves -2**30 to 2**30. Every intermediate value fits 256 bits.
     """
     norms = norm_a * norm_b
-    if not norms:
+    if norms <= 0:
         return 0
     magnitude = isqrt(COSINE_SCALE**2 * product**2 // norms)
     return magnitude if product > 0 else -magnitude
@@ -81,7 +74,7 @@ def normalised_krum_scores(gram: Gram, seats: Sequence[int]) -> dict[int, int]:
     count = neighbours(len(seats))
 
     def distance(a: int, b: int) -> int:
-        return 2 * COSINE_SCALE - 2 * cosine(gram.updates[a][b], gram.norm(a), gram.norm(b))
+        return 2 * COSINE_SCALE - 2 * cosine(gram.updates[a][b], gram.norms[a], gram.norms[b])
 
     return {a: sum(sorted(distance(a, b) for b in seats if b != a)[:count]) for a in seats}
 
@@ -92,7 +85,7 @@ def model_correlation(gram: Gram, seat: int) -> int:
     ``<w, w + u> / (|w| |w + u|)``: the figure by which the paper design looks for free riders. It is reported for
     every client and judges nobody: one epoch moves a model so little that it is near 1 for everyone.
     """
-    updated = gram.base_norm + 2 * gram.base[seat] + gram.norm(seat)
+    updated = gram.base_norm + 2 * gram.base[seat] + gram.norms[seat]
     return cosine(gram.base_norm + gram.base[seat], gram.base_norm, updated)
 
 
@@ -105,7 +98,7 @@ def count_opposed(gram: Gram, seat: int, seats: Sequence[int], percent: int) -> 
     for other in seats:
         product = gram.updates[seat][other]
         # Without a root and without a division: the square of the cosine against the square of the threshold.
-        bound = percent**2 * gram.norm(seat) * gram.norm(other)
+        bound = percent**2 * gram.norms[seat] * gram.norms[other]
         count += other != seat and product < 0 and 10_000 * product**2 > bound
     return count
 
@@ -117,11 +110,12 @@ def count_related(gram: Gram, seat: int, seats: Sequence[int], percent: int) -> 
     left is at least ``percent / 100``, whatever its sign (a partial correlation). Where nothing is left, nothing is
     related.
     """
-    along, norm = gram.delta, gram.delta_norm
+    along, norm = gram.along, gram.delta_norm
 
     def left(a: int, b: int) -> int:
         """The inner product of what is left of two updates, times |g|^2."""
-        return gram.updates[a][b] * norm - along[a] * along[b]
+        product = gram.norms[a] if a == b else gram.updates[a][b]
+        return product * norm - along[a] * along[b]
 
     own = left(seat, seat)
     if own <= 0:

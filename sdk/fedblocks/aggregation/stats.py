@@ -1,7 +1,7 @@
 """Per client a few integers, from which its verdict follows.
 
-Each is a function of the client's row of the Gram matrix, of the norms and of what the last epoch carried over, so
-that one row is enough to check it. Nothing here decides; :mod:`fedblocks.aggregation.verdicts` does.
+Each is a function of the client's row of the Gram matrix, of the common row and of what the last epoch carried over, so
+that two rows are enough to check it. Nothing here decides; :mod:`fedblocks.aggregation.verdicts` does.
 
 The response is the figure to understand. An honest client minimises its own loss. When the model moves by g, the
 client's update changes from p to u, and for a convex loss ``<u - p, g> <= 0``, whatever its data: gradients are
@@ -27,7 +27,6 @@ from fedblocks.aggregation.krum import (
     count_related,
     krum_scores,
     lower_median,
-    lower_quartile,
     model_correlation,
     normalised_krum_scores,
     tolerated,
@@ -54,6 +53,7 @@ class ClientStats:
         normalised_krum: the same on updates of length one, in units of 2**-30.
         nearest: the seat whose update is nearest, and
         nearest_distance: the squared distance to it.
+        typical_distance: the lower median of the squared distances to the others' updates.
         peer_distance: the f-th smallest squared distance to another's update, f as for Krum: no f - 1 accomplices can
             make it smaller than the distance to an honest client.
         related: how many others' updates have something in common with u beyond the last global delta (rule
@@ -78,6 +78,7 @@ class ClientStats:
     normalised_krum: int
     nearest: int
     nearest_distance: int
+    typical_distance: int
     peer_distance: int
     related: int
     earlier_distance: int
@@ -103,7 +104,6 @@ class CohortStats:
         median_norm: lower median of |u|^2.
         median_krum: lower median of the Krum scores.
         median_normalised_krum: the same on normalised updates.
-        quartile_distance: lower quartile of the squared distances of all pairs.
         delta_norm: |g|^2.
         base_norm: |w|^2.
         weight: Omega, the sum of the last epoch's weights.
@@ -115,7 +115,6 @@ class CohortStats:
     median_norm: int
     median_krum: int
     median_normalised_krum: int
-    quartile_distance: int
     delta_norm: int
     base_norm: int
     weight: int
@@ -137,9 +136,9 @@ def _most_similar_last(gram: Gram, seat: int) -> int:
 
 def _earlier_distance(gram: Gram, seat: int) -> int:
     distances = [
-        gram.norm(seat) + norm - 2 * product for product, norm in zip(gram.last[seat], gram.last_norms, strict=True)
+        gram.norms[seat] + norm - 2 * product for product, norm in zip(gram.last[seat], gram.last_norms, strict=True)
     ]
-    return min(*distances, gram.norm(seat) + gram.delta_norm - 2 * gram.delta[seat])
+    return min(*distances, gram.norms[seat] + gram.delta_norm - 2 * gram.delta[seat])
 
 
 def client_stats(
@@ -166,7 +165,7 @@ def client_stats(
         replayed = _most_similar_last(gram, seat)
         moved = sum(weight * product for weight, product in zip(weights, gram.last[seat], strict=True))
         stats[seat] = ClientStats(
-            norm=gram.norm(seat),
+            norm=gram.norms[seat],
             last_norm=gram.last_norms[seat],
             own_last=gram.last[seat][seat],
             delta=gram.delta[seat],
@@ -176,6 +175,7 @@ def client_stats(
             normalised_krum=normalised[seat],
             nearest=nearest,
             nearest_distance=nearest_distance,
+            typical_distance=lower_median([distance for distance, _ in distances]) if distances else 0,
             peer_distance=distances[max(0, tolerated(len(seats)) - 1)][0] if distances else 0,
             related=count_related(gram, seat, seats, rules.global_related_percent),
             earlier_distance=_earlier_distance(gram, seat),
@@ -199,13 +199,11 @@ def cohort_stats(
         ValueError: if nobody took part.
     """
     seats = sorted(stats)
-    distances = [gram.distance(a, b) for a in seats for b in seats if a < b]
     return CohortStats(
         participants=len(seats),
         median_norm=lower_median([stats[seat].norm for seat in seats]),
         median_krum=lower_median([stats[seat].krum for seat in seats]),
         median_normalised_krum=lower_median([stats[seat].normalised_krum for seat in seats]),
-        quartile_distance=lower_quartile(distances) if distances else 0,
         delta_norm=gram.delta_norm,
         base_norm=gram.base_norm,
         weight=sum(weights),
@@ -214,16 +212,10 @@ def cohort_stats(
     )
 
 
-def carried_products(gram: Gram, participants: Sequence[int], weights: Sequence[int]) -> tuple[int, ...]:
+def carried_products(gram: Gram, weights: Sequence[int]) -> tuple[int, ...]:
     """M of every seat for the next epoch: ``M_i = sum_j omega_j <p_i, p_j>`` with this epoch's weights.
 
-    What is u now is p in the next epoch; a seat that did not take part keeps the p that it has. All products are in
-    this epoch's rows, because only participants have a weight.
+    What is x now is p in the next epoch, and only participants, whose x is their u, have a weight: so that M is in each
+    seat's own row.
     """
-    took_part = set(participants)
-    return tuple(
-        sum(
-            weights[j] * (gram.updates[i][j] if i in took_part else gram.last[j][i]) for j in participants if weights[j]
-        )
-        for i in range(gram.seats)
-    )
+    return tuple(sum(weight * product for weight, product in zip(weights, row, strict=True)) for row in gram.updates)

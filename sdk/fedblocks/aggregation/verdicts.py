@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from math import isqrt
 
 from fedblocks.aggregation.counters import Counters
-from fedblocks.aggregation.evidence import duplicates_among, evidence_against
+from fedblocks.aggregation.evidence import Likeness, evidence_against, likeness
 from fedblocks.aggregation.gram import Gram
 from fedblocks.aggregation.krum import tolerated
 from fedblocks.aggregation.rules import Rules
@@ -145,7 +145,9 @@ def judge(gram: Gram, samples: Mapping[int, int], carried: Carried, rules: Rules
         counters[seat] = count(carried.counters[seat], stats[seat], cohort, signs[seat], seat in tested, rules)
 
     compared = cohort.participants >= MIN_COHORT and cohort.weight > 0
-    duplicates, nearly = duplicates_among(gram, stats, cohort, rules) if compared else (set[int](), set[int]())
+    likenesses = {
+        seat: likeness(own, stats[own.nearest], rules) if compared else Likeness.OWN_WORK for seat, own in stats.items()
+    }
     due = {
         seat: reason
         for seat in seats
@@ -154,7 +156,7 @@ def judge(gram: Gram, samples: Mapping[int, int], carried: Carried, rules: Rules
                 stats[seat],
                 cohort,
                 counters[seat],
-                duplicate=seat in duplicates,
+                duplicate=likenesses[seat] is Likeness.DUPLICATE,
                 unresponsive=signs[seat].clear_response,
                 rules=rules,
             )
@@ -170,7 +172,7 @@ def judge(gram: Gram, samples: Mapping[int, int], carried: Carried, rules: Rules
             signs[seat],
             counters[seat],
             evidence=seat in due and seat not in slashed,
-            nearly=seat in nearly,
+            nearly=likenesses[seat] is Likeness.NEARLY_DUPLICATE,
             rules=rules,
         )
         for seat in seats
@@ -194,7 +196,7 @@ def judge(gram: Gram, samples: Mapping[int, int], carried: Carried, rules: Rules
         carried=Carried(
             participants=participants,
             weights=weights,
-            products=carried_products(gram, seats, weights),
+            products=carried_products(gram, weights),
             counters=tuple(counters),
             slash_reasons=carried.slash_reasons | pack_reasons(slashed),
         ),
