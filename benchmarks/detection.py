@@ -363,7 +363,7 @@ class History:
                     rules.duplicate_other_percent / 100 * _root(earlier, distance),
                 ),
             )
-        self._before |= set(seats)
+        self._before |= set(judgement.stats)
 
     def _raise(self, name: str, value: float) -> None:
         self.largest[name] = max(self.largest.get(name, -FAR), round(min(value, FAR), 6))
