@@ -7,11 +7,16 @@
 """
 
 from contracts.interfaces import IDisputes
+from contracts.interfaces import IEpochs
+
+
+CHALLENGE_WINDOW: public(constant(uint256)) = 100
 
 
 REWARD_MANAGER: public(address)
 clients: public(HashMap[uint256, address])
 _dispute: IDisputes.Dispute
+_posted_at: uint256
 
 overturned: public(uint256)
 challenger: public(address)
@@ -25,6 +30,7 @@ def __init__():
 @external
 def hold(dispute: IDisputes.Dispute, clients: DynArray[address, 64]):
     self._dispute = dispute
+    self._posted_at = block.timestamp
     self.overturned = 0
     for seat: uint256 in range(len(clients), bound=64):
         self.clients[seat] = clients[seat]
@@ -34,6 +40,15 @@ def hold(dispute: IDisputes.Dispute, clients: DynArray[address, 64]):
 @view
 def getDispute(instanceId: uint256, epoch: uint256) -> IDisputes.Dispute:
     return self._dispute
+
+
+@external
+@view
+def getEpoch(instanceId: uint256, epoch: uint256) -> IEpochs.EpochRecord:
+    record: IEpochs.EpochRecord = empty(IEpochs.EpochRecord)
+    record.headerHash = self._dispute.headerHash
+    record.postedAt = self._posted_at
+    return record
 
 
 @external
