@@ -25,6 +25,10 @@ from fedblocks.aggregation.stats import ClientStats, CohortStats
 from fedblocks.types import MIN_COHORT
 
 
+EVIDENCE_BADNESS = 8
+"""What hard evidence counts for where it does not cost the stake, because it is due against too many."""
+
+
 class Suspicion(Enum):
     """A reason to leave an update out of one epoch."""
 
@@ -102,16 +106,13 @@ def count(old: Counters, own: ClientStats, cohort: CohortStats, signs: Signs, te
     )
 
 
-def suspicions_of(
-    signs: Signs, counters: Counters, *, evidence: bool, nearly: bool, rules: Rules
-) -> tuple[tuple[Suspicion, ...], int]:
-    """What speaks against a client, and how much: the sum over its suspicions."""
+def suspicions_of(signs: Signs, counters: Counters, *, nearly: bool, rules: Rules) -> tuple[tuple[Suspicion, ...], int]:
+    """What a client's own figures say against it, and how much: the sum over these suspicions."""
 
     def with_strikes(shown: bool, strikes: int, first: int) -> int:
         return first + strikes if shown else strikes if strikes >= rules.strikes else 0
 
     weights = {
-        Suspicion.EVIDENCE: 8 if evidence else 0,
         Suspicion.RESPONSE: 4 + counters.response if signs.response else 0,
         Suspicion.SHRINKING: with_strikes(signs.shrinking, counters.shrinking, 2),
         Suspicion.OPPOSING: with_strikes(signs.opposing, counters.opposing, 1),

@@ -31,7 +31,7 @@ from fedblocks.aggregation.stats import (
     client_stats,
     cohort_stats,
 )
-from fedblocks.aggregation.suspicion import Suspicion, count, signs_of, suspicions_of
+from fedblocks.aggregation.suspicion import EVIDENCE_BADNESS, Suspicion, count, signs_of, suspicions_of
 from fedblocks.seats import SlashReason, bitmap_of, pack_reasons, seats_of, unpack_reasons
 from fedblocks.types import MIN_COHORT, Bitmap
 
@@ -72,13 +72,15 @@ class SeatVerdict:
         slashed: the hard evidence for which it loses its stake, NONE if it keeps it.
         evidence: the hard evidence against it, also where so many are due that nobody is slashed.
         suspicions: what speaks against it.
-        badness: how bad, for choosing whom to leave out when too many are suspicious.
+        own_badness: how bad by its own figures, and
+        badness: ... with the evidence that is not slashed, for choosing whom to leave out when too many are suspicious.
     """
 
     excluded: bool
     slashed: SlashReason
     evidence: SlashReason
     suspicions: tuple[Suspicion, ...]
+    own_badness: int
     badness: int
 
 
@@ -171,16 +173,16 @@ def judge(gram: Gram, samples: Mapping[int, int], carried: Carried, rules: Rules
         seat: suspicions_of(
             signs[seat],
             counters[seat],
-            evidence=seat in due and seat not in slashed,
             nearly=likenesses[seat] is Likeness.NEARLY_DUPLICATE,
             rules=rules,
         )
         for seat in seats
     }
     room = max(0, min(cap - len(slashed), tolerated(len(seats))))
+    unpunished = {seat for seat in due if seat not in slashed}
+    badness = {seat: suspicions[seat][1] + (EVIDENCE_BADNESS if seat in unpunished else 0) for seat in seats}
     suspects = sorted(
-        (seat for seat in seats if seat not in slashed and suspicions[seat][1]),
-        key=lambda seat: (-suspicions[seat][1], seat),
+        (seat for seat in seats if seat not in slashed and badness[seat]), key=lambda seat: (-badness[seat], seat)
     )
     excluded = bitmap_of([*slashed, *suspects[:room]])
     weights = tuple(
@@ -207,8 +209,9 @@ def judge(gram: Gram, samples: Mapping[int, int], carried: Carried, rules: Rules
                 excluded=bool(excluded >> seat & 1),
                 slashed=slashed.get(seat, SlashReason.NONE),
                 evidence=due.get(seat, SlashReason.NONE),
-                suspicions=suspicions[seat][0],
-                badness=suspicions[seat][1],
+                suspicions=((Suspicion.EVIDENCE,) if seat in unpunished else ()) + suspicions[seat][0],
+                own_badness=suspicions[seat][1],
+                badness=badness[seat],
             )
             for seat in seats
         },
