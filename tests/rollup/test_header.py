@@ -20,7 +20,6 @@ from fedblocks.rollup.header import (
     Header,
     WrongHeader,
     WrongHeaderSize,
-    carried_root,
     cohort_hash,
     encode_word,
     genesis_hash,
@@ -144,16 +143,6 @@ def test_the_rules_hash_is_the_domain_and_the_words() -> None:
     assert rules_hash([1, 2**256 - 1]) == keccak(RULES_DOMAIN + bytes(31) + b"\x01" + b"\xff" * 32)
     with pytest.raises(ValueError, match=r"-1 is not in 0\.\.2\^256 - 1"):
         rules_hash([-1])
-
-
-def test_the_carried_root_is_the_tag_and_64_counters_of_four_bytes() -> None:
-    assert carried_root([*range(63), 2**32 - 1]) == keccak(
-        b"\x11" + b"".join(k.to_bytes(4, "big") for k in range(63)) + b"\xff" * 4
-    )
-    with pytest.raises(ValueError, match="got 63"):
-        carried_root([0] * 63)
-    with pytest.raises(ValueError, match="seat 5"):
-        carried_root([0] * 5 + [2**32] + [0] * 58)
 
 
 def test_the_genesis_hash_binds_everything_that_is_fixed_at_the_start() -> None:

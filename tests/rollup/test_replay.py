@@ -112,7 +112,7 @@ def test_one_changed_byte_of_the_instance_names_the_genesis(stored, column):
 def test_every_blob_is_looked_at(stored):
     """Whichever blob is changed, an epoch is named."""
     blobs = [path for path in (stored.folder / "blobs").rglob("*") if path.is_file()]
-    assert len(blobs) == 1 + (5 + 4 + 5) + 3 * 3, "genesis, updates; delta, model and manifest of each epoch"
+    assert len(blobs) == 1 + (5 + 4 + 5) + 3 * 4, "genesis, updates; Gram, delta, model and manifest of each epoch"
     for path in blobs:
         content = path.read_bytes()
         path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))

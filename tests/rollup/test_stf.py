@@ -11,7 +11,7 @@ from fedblocks.aggregation.verdicts import Carried
 from fedblocks.rollup.admission import admit_reveal
 from fedblocks.rollup.state import RollupState, WrongGenesisModel
 from fedblocks.rollup.stf import InvalidSubmission, execute
-from fedblocks.rollup.vectors import vector_root
+from fedblocks.rollup.vectors import subtree_roots, vector_root
 from fedblocks.seats import SlashReason, pack_reasons
 from tests.rollup.cohort import SmallCohort
 
@@ -36,9 +36,9 @@ def test_an_epoch_moves_the_model_by_the_weighted_mean_of_the_accepted(cohort, f
     header, transition = header_of(cohort, cohort.genesis, *first)
     updates = np.stack([first[1][seat].update for seat in range(5)])
     delta = weighted_delta(updates, transition.judgement.carried.weights)
-    assert np.array_equal(transition.delta, delta)
-    assert np.array_equal(transition.next_model, apply_delta(cohort.model, delta))
-    assert header.next_model_root == vector_root(transition.next_model)
+    assert np.array_equal(transition.data.delta, delta)
+    assert np.array_equal(transition.data.next_model, apply_delta(cohort.model, delta))
+    assert header.next_model_root == vector_root(transition.data.next_model)
     assert header.base_model_root == cohort.context.genesis_root
     assert header.previous_header_hash == cohort.context.genesis_hash
     assert (header.epoch, header.participants, header.metric) == (1, 0b11111, 123)
@@ -70,7 +70,7 @@ def test_every_part_of_a_submission_is_in_the_header(cohort, first):
     for change in (
         {"samples": 11},
         {"salt": bytes(32)},
-        {"update": update, "update_root": vector_root(update)},
+        {"update": update, "subtrees": subtree_roots(update[np.newaxis])[0]},
         {"commit": replace(own.commit, signature=bytes(65))},
     ):
         changed, _ = header_of(cohort, cohort.genesis, commits, {**submissions, 2: replace(own, **change)})

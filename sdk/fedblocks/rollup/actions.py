@@ -29,7 +29,7 @@ from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.header import encode_word
 from fedblocks.rollup.keccak import keccak256
 from fedblocks.rollup.merkle import UPDATE_COMMITMENT_TAG
-from fedblocks.rollup.vectors import vector_root
+from fedblocks.rollup.vectors import VectorKind, roots_of_subtrees, subtree_roots
 from fedblocks.types import Address, EpochNumber, Hash32, InstanceId, Seat
 
 DOMAIN_NAME = "FedBlocks"
@@ -101,9 +101,15 @@ class Reveal:
     salt: Hash32
 
     @cached_property
+    def subtrees(self) -> NDArray[np.uint8]:
+        """uint8[leaves, 32], the roots of the update's leaf subtrees."""
+        roots: NDArray[np.uint8] = subtree_roots(self.update[np.newaxis])[0]
+        return roots
+
+    @cached_property
     def update_root(self) -> Hash32:
         """The update's Merkle root."""
-        return vector_root(self.update)
+        return roots_of_subtrees(self.subtrees[np.newaxis], VectorKind.UPDATE)[0]
 
     def commitment(self, client: Address) -> Hash32:
         """The commitment that this opens, if it was the client's."""

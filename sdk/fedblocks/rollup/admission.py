@@ -166,7 +166,7 @@ def admit_reveal(context: InstanceContext, commits: Mapping[Seat, Commit], revea
         client=client,
         commit=commits[reveal.seat],
         update=reveal.update,
-        update_root=reveal.update_root,
+        subtrees=reveal.subtrees,
         samples=reveal.samples,
         salt=reveal.salt,
     )

@@ -18,7 +18,6 @@ from eth_abi.abi import encode as abi_encode
 
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.keccak import keccak256
-from fedblocks.rollup.merkle import COUNTERS_TAG
 from fedblocks.seats import SlashReason
 from fedblocks.types import MAX_COHORT, Address, Bitmap, EpochNumber, Hash32, InstanceId
 
@@ -161,20 +160,6 @@ def cohort_hash(clients: Sequence[Address]) -> Hash32:
 def rules_hash(words: Sequence[int]) -> Hash32:
     """keccak(RULES_DOMAIN ‖ words), the words of an instance's rules, each 0 to 2^256 - 1."""
     return keccak256(RULES_DOMAIN + b"".join(map(encode_word, words)))
-
-
-def carried_root(counters: Sequence[int]) -> Hash32:
-    """keccak(11 ‖ 64 x uint32): the evidence counters of all seats, in order.
-
-    Raises:
-        ValueError: if there are not 64, or one is not in 0..2^32 - 1.
-    """
-    if len(counters) != MAX_COHORT:
-        raise ValueError(f"there is one counter for each of {MAX_COHORT} seats, got {len(counters)}")
-    for seat, counter in enumerate(counters):
-        if not 0 <= counter < 1 << 32:
-            raise ValueError(f"the counter of seat {seat} is not in 0..2^32 - 1: {counter}")
-    return keccak256(bytes([COUNTERS_TAG]) + b"".join(int(c).to_bytes(4, "big") for c in counters))
 
 
 def genesis_hash(

@@ -1,11 +1,11 @@
 """The manifest of an epoch: what was published, and where each piece lies.
 
-A header commits to an epoch in a few hashes; the manifest is what those hashes are of, or says where to find it. Its
+A header commits to an epoch in a few hashes; the manifest holds what those hashes are of, or says where to find it. Its
 own content address is the header's data locator, so that whoever holds a header can ask any store of blobs for the
 manifest, and then for the rest.
 
-It is canonical JSON: sorted keys, no spaces, integers beyond 53 bits as decimal strings, bytes in hexadecimal. One
-epoch has one manifest, to the byte.
+It is canonical JSON: sorted keys, no spaces, bytes in hexadecimal. One epoch has one manifest, to the byte. The entries
+of the lists are the very bytes that are hashed (:mod:`fedblocks.rollup.entries`).
 """
 
 from __future__ import annotations
@@ -13,66 +13,123 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from fedblocks.exceptions import FedBlocksError
+from fedblocks.rollup.epoch_data import EpochData
 from fedblocks.rollup.state import InstanceContext
-from fedblocks.rollup.stf import Commit, Submission, Transition
-from fedblocks.types import Hash32, Seat
+from fedblocks.types import EpochNumber, Hash32, Seat
 
-FORMAT = "fedblocks-epoch/1"
+FORMAT = "fedblocks-epoch/2"
+
+
+class MalformedManifest(FedBlocksError, ValueError):
+    """The bytes are no manifest of an epoch of this cohort."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"this is no manifest of an epoch: {why}")
 
 
 @dataclass(frozen=True)
 class BlobAddresses:
-    """Where the vectors of an epoch lie.
+    """Where the large pieces of an epoch lie.
 
     Attributes:
         updates: by seat, the update as it goes over the wire.
+        gram: columns and rows of the Gram tree.
         delta: the global step.
         next_model: the model after the epoch.
     """
 
     updates: Mapping[Seat, Hash32]
+    gram: Hash32
     delta: Hash32
     next_model: Hash32
 
 
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest that was read: the small pieces, and where the large ones lie. Attributes as in EpochData."""
+
+    commits: tuple[bytes | None, ...]
+    submissions: tuple[bytes, ...]
+    stats: tuple[bytes | None, ...]
+    cohort: bytes
+    carried: bytes
+    blobs: BlobAddresses
+
+
 def write_manifest(
-    context: InstanceContext,
-    transition: Transition,
-    commits: Mapping[Seat, Commit],
-    submissions: Mapping[Seat, Submission],
-    blobs: BlobAddresses,
+    context: InstanceContext, epoch: EpochNumber, attempt: int, data: EpochData, blobs: BlobAddresses
 ) -> bytes:
     """The manifest of an executed epoch."""
-    carried = transition.judgement.carried
     document = {
         "format": FORMAT,
         "chainId": context.chain_id,
         "settlement": context.settlement,
         "instanceId": context.instance_id,
-        "epoch": transition.epoch,
-        "attempt": transition.attempt,
+        "epoch": epoch,
+        "attempt": attempt,
         "rules": list(context.rules.words()),
+        "commits": [_hex(entry) for entry in data.commits],
+        "submissions": [_hex(entry) for entry in data.submissions],
+        "stats": [_hex(entry) for entry in data.stats],
+        "cohort": _hex(data.cohort),
+        "carried": _hex(data.carried),
+        "updates": {str(seat): address.hex() for seat, address in blobs.updates.items()},
+        "gram": blobs.gram.hex(),
         "delta": blobs.delta.hex(),
         "nextModel": blobs.next_model.hex(),
-        "commits": {
-            str(seat): {"commitment": commit.commitment.hex(), "signature": commit.signature.hex()}
-            for seat, commit in commits.items()
-        },
-        "submissions": {
-            str(seat): {
-                "update": blobs.updates[seat].hex(),
-                "updateRoot": own.update_root.hex(),
-                "samples": own.samples,
-                "salt": own.salt.hex(),
-            }
-            for seat, own in submissions.items()
-        },
-        "gram": [list(map(str, transition.gram.row(seat))) for seat in range(transition.gram.seats)],
-        "norms": list(map(str, transition.gram.norms_row())),
-        "stats": {str(seat): list(map(str, own.words())) for seat, own in transition.judgement.stats.items()},
-        "weights": list(map(str, carried.weights)),
-        "products": list(map(str, carried.products)),
-        "counters": [each.pack() for each in carried.counters],
     }
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def read_manifest(data: bytes, n: int) -> Manifest:
+    """Read a manifest that anybody may have written.
+
+    Args:
+        data: the bytes.
+        n: size of the cohort.
+
+    Raises:
+        MalformedManifest: if it is none, has another format, or not one entry for each seat.
+    """
+    try:
+        document = json.loads(data)
+        if document["format"] != FORMAT:
+            raise MalformedManifest(f"its format is not {FORMAT}")
+        submissions, stats, commits = (document[name] for name in ("submissions", "stats", "commits"))
+        if not len(submissions) == len(stats) == len(commits) == n:
+            raise MalformedManifest(f"its lists do not have {n} entries, one for each seat")
+        return Manifest(
+            commits=tuple(_bytes_or_none(entry) for entry in commits),
+            submissions=tuple(bytes.fromhex(entry) for entry in submissions),
+            stats=tuple(_bytes_or_none(entry) for entry in stats),
+            cohort=bytes.fromhex(document["cohort"]),
+            carried=bytes.fromhex(document["carried"]),
+            blobs=BlobAddresses(
+                updates={Seat(int(seat)): _address(address) for seat, address in document["updates"].items()},
+                gram=_address(document["gram"]),
+                delta=_address(document["delta"]),
+                next_model=_address(document["nextModel"]),
+            ),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        if isinstance(error, MalformedManifest):
+            raise
+        raise MalformedManifest(f"{type(error).__name__}: {error}") from error
+
+
+def _hex(entry: bytes | None) -> str | None:
+    return None if entry is None else entry.hex()
+
+
+def _bytes_or_none(entry: Any) -> bytes | None:
+    return None if entry is None else bytes.fromhex(entry)
+
+
+def _address(text: str) -> Hash32:
+    address = bytes.fromhex(text)
+    if len(address) != 32:
+        raise MalformedManifest(f"{text!r} is no content address")
+    return Hash32(address)

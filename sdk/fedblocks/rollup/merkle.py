@@ -1,4 +1,4 @@
-"""Merkle trees over the seats of a cohort, and the tags that keep all trees apart.
+"""Merkle trees over the values of a model, and the tags that keep all hashes apart.
 
 A Merkle root is one hash that stands for a list: whoever holds the root can check any entry against it with one
 sibling hash per level (the *proof*). Three rules make the proofs mean what they say:
@@ -7,41 +7,39 @@ sibling hash per level (the *proof*). Three rules make the proofs mean what they
   a leaf of one tree for a leaf of another;
 - the position decides at each level whether the sibling is on the right or on the left, and it has to be used up by the
   last one, so that an entry is proved at its own position and nowhere else;
-- the width is fixed, so that a proof has exactly one length.
+- the height follows from d, which is on chain, so that a proof has exactly one length; what is missing on the right is
+  filled up with one known hash a level.
 
-The trees of this module have one leaf per seat, 64 of them (the Gram rows have 128). An absent seat's leaf is 32 zero
-bytes, which no keccak leaf can be. Trees over the values of a model are in :mod:`fedblocks.rollup.vectors`.
+Trees over a model's values are in :mod:`fedblocks.rollup.vectors`, the tree over the running sums of the inner
+products in :mod:`fedblocks.rollup.gram_tree`. What has one entry for each seat is a list without a tree:
+:mod:`fedblocks.rollup.lists`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
-from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fedblocks.exceptions import FedBlocksError
-from fedblocks.rollup.keccak import keccak256
-from fedblocks.types import MAX_COHORT, ZERO_HASH, Hash32
+from fedblocks.rollup.keccak import DIGEST_SIZE, hash_pairs, keccak256
+from fedblocks.types import Hash32
 
 UPDATE_COMMITMENT_TAG = 0x10
 """In front of the update root, samples, salt and client of a commitment."""
 
-COUNTERS_TAG = 0x11
-"""In front of the 64 counters of a header's carriedRoot."""
-
-ZERO_LEAF = ZERO_HASH
-"""The leaf of an absent entry."""
+Filling = Callable[[int], Hash32]
+"""From a height to the root of a subtree of that height in which nothing is present."""
 
 
 class TreeTags(Enum):
-    """The domain tags of every tree of the protocol: (leaf tag, node tag)."""
+    """The domain tags of the trees: (leaf tag, node tag)."""
 
     UPDATE = (0x01, 0x02)
     MODEL = (0x03, 0x04)
-    COMMITS = (0x05, 0x06)
-    SUBMISSIONS = (0x07, 0x08)
-    STATS = (0x09, 0x0A)
-    GRAM_ROWS = (0x0B, 0x0C)
+    GRAM = (0x0E, 0x0F)
 
     @property
     def leaf(self) -> int:
@@ -60,81 +58,9 @@ class LeafOutsideTree(FedBlocksError, IndexError):
         self.index, self.width = index, width
 
 
-def leaf_hash(content: bytes | None, tags: TreeTags) -> Hash32:
-    """keccak(leaf tag ‖ content); the zero leaf for None, an absent entry."""
-    return ZERO_LEAF if content is None else keccak256(bytes([tags.leaf]) + content)
-
-
 def node_hash(left: bytes, right: bytes, tags: TreeTags) -> Hash32:
     """keccak(node tag ‖ left ‖ right)."""
     return keccak256(bytes([tags.node]) + left + right)
-
-
-def tree_height(width: int) -> int:
-    """Levels above the leaves of a tree with width leaves; the width is a power of two, else a ValueError."""
-    if width < 1 or width & (width - 1):
-        raise ValueError(f"a tree's width is a power of two, got {width}")
-    return width.bit_length() - 1
-
-
-@cache
-def zero_subtree(height: int, tags: TreeTags) -> Hash32:
-    """The root of a subtree of 2^height absent entries."""
-    if height == 0:
-        return ZERO_LEAF
-    below = zero_subtree(height - 1, tags)
-    return node_hash(below, below, tags)
-
-
-def seat_root(leaves: Mapping[int, bytes], tags: TreeTags, width: int = MAX_COHORT) -> Hash32:
-    """The root over the contents of some seats.
-
-    Args:
-        leaves: each present seat's leaf content, unhashed; other seats get the zero leaf.
-        tags: which tree it is.
-        width: leaves in the tree, a power of two.
-
-    Raises:
-        LeafOutsideTree: if a seat is not in 0..width-1.
-    """
-    return _levels(leaves, tags, width)[-1].get(0, zero_subtree(tree_height(width), tags))
-
-
-def seat_proof(leaves: Mapping[int, bytes], index: int, tags: TreeTags, width: int = MAX_COHORT) -> list[Hash32]:
-    """The siblings that lead from the leaf at index, present or absent, to :func:`seat_root`, lowest first.
-
-    Raises:
-        LeafOutsideTree: if the index or a seat is not in 0..width-1.
-    """
-    if not 0 <= index < width:
-        raise LeafOutsideTree(index, width)
-    levels = _levels(leaves, tags, width)
-    return [nodes.get((index >> height) ^ 1, zero_subtree(height, tags)) for height, nodes in enumerate(levels[:-1])]
-
-
-def verify_proof(
-    leaf: bytes | None,
-    index: int,
-    proof: Sequence[bytes],
-    root: bytes,
-    tags: TreeTags,
-    width: int = MAX_COHORT,
-) -> bool:
-    """Whether leaf is the content at index under root.
-
-    Total: a proof of another length, an index outside the tree or a sibling that is not 32 bytes is False, no error.
-
-    Args:
-        leaf: the leaf's content, unhashed; None to check that the seat is absent.
-        index: the leaf's position.
-        proof: one sibling per level, lowest first.
-        root: the root to reach.
-        tags: which tree it is.
-        width: leaves in the tree, a power of two.
-    """
-    if not 0 <= index < width or len(proof) != tree_height(width):
-        return False
-    return fold_proof(leaf_hash(leaf, tags), index, proof, tags) == root
 
 
 def fold_proof(node: bytes, index: int, proof: Sequence[bytes], tags: TreeTags) -> bytes | None:
@@ -147,26 +73,38 @@ def fold_proof(node: bytes, index: int, proof: Sequence[bytes], tags: TreeTags) 
         tags: which tree it is.
     """
     for sibling in proof:
-        if len(sibling) != len(ZERO_LEAF):
+        if len(sibling) != DIGEST_SIZE:
             return None
         node = node_hash(sibling, node, tags) if index & 1 else node_hash(node, sibling, tags)
         index >>= 1
     return node if index == 0 else None
 
 
-def _levels(leaves: Mapping[int, bytes], tags: TreeTags, width: int) -> list[dict[int, Hash32]]:
-    """Every level, leaves first, without the subtrees in which nothing is present."""
-    for index in leaves:
-        if not 0 <= index < width:
-            raise LeafOutsideTree(index, width)
-    levels = [{index: leaf_hash(content, tags) for index, content in leaves.items()}]
-    for height in range(tree_height(width)):
-        below, empty = levels[-1], zero_subtree(height, tags)
-        parents = {index >> 1 for index in below}
-        levels.append(
-            {
-                parent: node_hash(below.get(2 * parent, empty), below.get(2 * parent + 1, empty), tags)
-                for parent in parents
-            }
-        )
-    return levels
+def level_above(level: NDArray[np.uint8], filling: Hash32, tags: TreeTags) -> NDArray[np.uint8]:
+    """The next level of n trees at once.
+
+    Args:
+        level: uint8[n, m, 32].
+        filling: stands for the node that is missing where m is odd.
+        tags: which tree it is.
+
+    Returns:
+        uint8[n, ceil(m / 2), 32].
+    """
+    n, m, _ = level.shape
+    if m % 2:
+        missing = np.frombuffer(filling, dtype=np.uint8)
+        level = np.concatenate([level, np.broadcast_to(missing, (n, 1, DIGEST_SIZE))], axis=1)
+    return hash_pairs(level.reshape(-1, DIGEST_SIZE), tags.node).reshape(n, -1, DIGEST_SIZE)
+
+
+def siblings(
+    level: NDArray[np.uint8], index: int, heights: range, filling: Filling, tags: TreeTags
+) -> tuple[Hash32, ...]:
+    """Climb from uint8[1, m, 32] at the first height: the sibling of index on every level, lowest first."""
+    found = []
+    for height in heights:
+        beside = index ^ 1
+        found.append(Hash32(level[0, beside].tobytes()) if beside < level.shape[1] else filling(height))
+        level, index = level_above(level, filling(height), tags), index >> 1
+    return tuple(found)

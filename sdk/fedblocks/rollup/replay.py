@@ -159,10 +159,11 @@ class Replay:
             transition = execute(self.context, state, stored.attempt, commits, parts.submissions)
         addresses = BlobAddresses(
             updates=parts.blobs,
-            delta=keccak256(encode_vector(transition.delta)),
-            next_model=keccak256(encode_vector(transition.next_model)),
+            gram=keccak256(transition.data.gram.encode()),
+            delta=keccak256(encode_vector(transition.data.delta)),
+            next_model=keccak256(encode_vector(transition.data.next_model)),
         )
-        manifest = write_manifest(self.context, transition, commits, parts.submissions, addresses)
+        manifest = write_manifest(self.context, number, stored.attempt, transition.data, addresses)
         locator = keccak256(manifest)
         header = transition.seal(self.context, state, stored.header.metric, locator)
         if header != stored.header:
@@ -174,7 +175,12 @@ class Replay:
             raise ReplayMismatch(number, None, f"the header differs in {', '.join(differing)}")
         if stored.manifest_blob != locator:
             raise ReplayMismatch(number, None, "the stored address of its manifest is not that of the header")
-        published = ((addresses.delta, "delta"), (addresses.next_model, "next model"), (locator, "manifest"))
+        published = (
+            (addresses.gram, "Gram rows"),
+            (addresses.delta, "delta"),
+            (addresses.next_model, "next model"),
+            (locator, "manifest"),
+        )
         for address, what in published:
             with _blaming(number, None, f"the published {what}"):
                 self._blobs.get(address)

@@ -270,15 +270,18 @@ class Sequencer:
         if not self._closed:
             raise WrongPhase("request to execute", "open")
         transition = execute(self.context, self.state, self.attempt, self.commits, self._submissions)
-        metric = evaluate(transition.next_model)
+        metric = evaluate(transition.data.next_model)
         if not 0 <= metric <= PARTS_PER_MILLION:
             raise ValueError(f"the metric is {metric}; it must be from 0 to {PARTS_PER_MILLION} parts per million")
         addresses = BlobAddresses(
             updates=dict(self._update_blobs),
-            delta=self._blobs.put(encode_vector(transition.delta)),
-            next_model=self._blobs.put(encode_vector(transition.next_model)),
+            gram=self._blobs.put(transition.data.gram.encode()),
+            delta=self._blobs.put(encode_vector(transition.data.delta)),
+            next_model=self._blobs.put(encode_vector(transition.data.next_model)),
         )
-        manifest = self._blobs.put(write_manifest(self.context, transition, self.commits, self._submissions, addresses))
+        manifest = self._blobs.put(
+            write_manifest(self.context, transition.epoch, self.attempt, transition.data, addresses)
+        )
         header = transition.seal(self.context, self.state, metric, manifest)
         self._store.put_epoch(self._key, EpochRecord(header, manifest))
         self.state = transition.after(header)

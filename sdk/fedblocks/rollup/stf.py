@@ -12,27 +12,33 @@ by; the data locator names where the epoch's data are published.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fedblocks.aggregation.counters import pack_all
-from fedblocks.aggregation.fixed_point import Int16Array, Int32Array, apply_delta, check_vector
-from fedblocks.aggregation.gram import Gram, gram
+from fedblocks.aggregation.fixed_point import Int16Array, apply_delta, check_vector
+from fedblocks.aggregation.gram import running_gram
 from fedblocks.aggregation.mean import NothingToAverage, weighted_delta
-from fedblocks.aggregation.stats import ClientStats
 from fedblocks.aggregation.verdicts import Judgement, judge
 from fedblocks.exceptions import FedBlocksError
-from fedblocks.rollup.header import Header, carried_root
-from fedblocks.rollup.merkle import TreeTags, seat_root
+from fedblocks.rollup.entries import (
+    SIGNATURE_SIZE,
+    SubmissionEntry,
+    carried_bytes,
+    cohort_entry,
+    commit_entry,
+    stats_entry,
+)
+from fedblocks.rollup.epoch_data import EpochData
+from fedblocks.rollup.gram_tree import GramTrace
+from fedblocks.rollup.header import Header
+from fedblocks.rollup.lists import SeatList, list_root
 from fedblocks.rollup.state import InstanceContext, RollupState
-from fedblocks.rollup.vectors import vector_root
-from fedblocks.types import MAX_COHORT, Address, EpochNumber, Hash32, Seat
-
-GRAM_WIDTH = 128
-NORMS_LEAF = 64
-_STATS_WORDS = len(ClientStats.__dataclass_fields__)
+from fedblocks.rollup.vectors import LEAF_HEIGHT, LEAF_VALUES, VectorKind, roots_of_subtrees, zero_subtree
+from fedblocks.types import ZERO_HASH, Address, EpochNumber, Hash32, Seat
 
 
 class InvalidSubmission(FedBlocksError, ValueError):
@@ -56,7 +62,7 @@ class Commit:
     signature: bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Submission:
     """A revealed update together with what it was committed by.
 
@@ -64,7 +70,7 @@ class Submission:
         seat, client: who; `client` is the cohort's address at `seat`.
         commit: what was signed before anyone revealed.
         update: int16[d].
-        update_root: its root.
+        subtrees: uint8[leaves, 32], the roots of its leaf subtrees.
         samples: how many the client says it trained on, above zero.
         salt: what kept the commitment from being guessed.
     """
@@ -73,34 +79,38 @@ class Submission:
     client: Address
     commit: Commit
     update: Int16Array
-    update_root: Hash32
+    subtrees: NDArray[np.uint8]
     samples: int
     salt: Hash32
 
+    @cached_property
+    def update_root(self) -> Hash32:
+        """The root of the update."""
+        return roots_of_subtrees(self.subtrees[np.newaxis], VectorKind.UPDATE)[0]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Transition:
     """An executed epoch, before its header is sealed with the metric and the data locator.
 
     Attributes:
         epoch, attempt: which.
-        gram: all inner products.
         judgement: figures, verdicts and what is carried over.
-        delta: int16[d], the global step.
-        next_model: int32[d].
-        roots: everything of the header that follows from the data.
+        data: everything that the header commits to.
         last_updates, last_roots: each seat's last revealed update from now on.
     """
 
     epoch: EpochNumber
     attempt: int
-    gram: Gram
     judgement: Judgement
-    delta: Int16Array
-    next_model: Int32Array
-    roots: Mapping[str, Hash32]
+    data: EpochData
     last_updates: Int16Array
     last_roots: tuple[Hash32, ...]
+
+    @cached_property
+    def roots(self) -> dict[str, Hash32]:
+        """Everything of the header that follows from the data."""
+        return self.data.roots()
 
     def seal(self, context: InstanceContext, before: RollupState, metric: int, data_locator: Hash32) -> Header:
         """The header of this epoch.
@@ -119,6 +129,7 @@ class Transition:
             participants=self.judgement.participants,
             excluded=self.judgement.excluded,
             slash_reasons=self.judgement.carried.slash_reasons,
+            base_model_root=before.model_root,
             metric=metric,
             data_locator=data_locator,
             **self.roots,
@@ -129,82 +140,55 @@ class Transition:
         return RollupState(
             epoch=self.epoch,
             head=header.hash(),
-            model=self.next_model,
+            model=self.data.next_model,
             model_root=self.roots["next_model_root"],
             last_updates=self.last_updates,
             last_roots=self.last_roots,
-            last_delta=self.delta,
+            last_delta=self.data.delta,
             carried=self.judgement.carried,
         )
 
 
-def _word(value: int) -> bytes:
-    """A signed or unsigned integer as one 32-byte word, two's complement."""
-    return (value % (1 << 256)).to_bytes(32, "big")
-
-
-def _words(values: Sequence[int]) -> bytes:
-    return b"".join(map(_word, values))
-
-
-def _address(client: Address) -> bytes:
-    return bytes.fromhex(client[2:]).rjust(32, b"\0")
+def commit_entries(context: InstanceContext, commits: Mapping[Seat, Commit]) -> tuple[bytes | None, ...]:
+    """The entries of the commits list."""
+    return tuple(
+        commit_entry(seat, client, own.commitment, own.signature) if (own := commits.get(Seat(seat))) else None
+        for seat, client in enumerate(context.cohort)
+    )
 
 
 def commits_root(context: InstanceContext, commits: Mapping[Seat, Commit]) -> Hash32:
-    """The root over all commitments, posted before anyone reveals; a seat without one is the zero leaf."""
-    leaves = {
-        int(seat): _word(seat) + _address(context.cohort[seat]) + commit.commitment + commit.signature
-        for seat, commit in commits.items()
-    }
-    return seat_root(leaves, TreeTags.COMMITS, MAX_COHORT)
+    """The root over all commitments, posted before anyone reveals."""
+    return list_root(commit_entries(context, commits), SeatList.COMMITS)
 
 
-def submissions_root(
-    context: InstanceContext, submissions: Mapping[Seat, Submission], last_roots: Sequence[Hash32]
-) -> Hash32:
-    """The root over what every seat submitted.
-
-    Args:
-        context: the instance.
-        submissions: by seat.
-        last_roots: the roots of every seat's last update before this epoch.
-    """
-    leaves = {}
-    for seat, client in enumerate(context.cohort):
-        head = _word(seat) + _address(client)
-        last = last_roots[seat]
-        own = submissions.get(Seat(seat))
-        if own is None:
-            leaves[seat] = head + bytes(32 + 65 + 32) + last + bytes(64)
-        else:
-            leaves[seat] = (
-                head
-                + own.commit.commitment
-                + own.commit.signature
-                + own.update_root
-                + last
-                + _word(own.samples)
-                + own.salt
-            )
-    return seat_root(leaves, TreeTags.SUBMISSIONS, MAX_COHORT)
+def _submission_entry(seat: int, client: Address, own: Submission | None, last_root: Hash32) -> bytes:
+    if own is None:
+        entry = SubmissionEntry(
+            seat, client, ZERO_HASH, bytes(SIGNATURE_SIZE), ZERO_HASH, last_root, samples=0, salt=ZERO_HASH
+        )
+    else:
+        entry = SubmissionEntry(
+            seat,
+            client,
+            own.commit.commitment,
+            own.commit.signature,
+            own.update_root,
+            last_root,
+            own.samples,
+            own.salt,
+        )
+    return entry.encode()
 
 
-def gram_root(products: Gram) -> Hash32:
-    """The root over the rows of the Gram matrix: row i of seat i, the norms as row 64."""
-    leaves = {seat: _words(products.row(seat)) for seat in range(products.seats)}
-    leaves[NORMS_LEAF] = _words(products.norms_row())
-    return seat_root(leaves, TreeTags.GRAM_ROWS, GRAM_WIDTH)
-
-
-def stats_root(judgement: Judgement) -> Hash32:
-    """The root over every seat's figures, followed by its weight and its M; zeros for the figures of an absent seat."""
-    carried = judgement.carried
-    leaves = {}
-    for seat, (weight, product) in enumerate(zip(carried.weights, carried.products, strict=True)):
-        own = judgement.stats.get(seat)
-        leaves[seat] = _words([*(own.words() if own else (0,) * _STATS_WORDS), weight, product])
-    return seat_root(leaves, TreeTags.STATS, MAX_COHORT)
+def _subtrees(context: InstanceContext, submissions: Mapping[Seat, Submission]) -> NDArray[np.uint8]:
+    """uint8[n, leaves, 32]: the leaf subtrees' roots of all updates, those of zeros for the absent."""
+    nothing = np.frombuffer(zero_subtree(LEAF_HEIGHT, VectorKind.UPDATE), dtype=np.uint8)
+    subtrees = np.empty((len(context.cohort), -(-context.d // LEAF_VALUES), len(nothing)), dtype=np.uint8)
+    subtrees[:] = nothing
+    for seat, own in submissions.items():
+        subtrees[seat] = own.subtrees
+    return subtrees
 
 
 def _stacked(context: InstanceContext, before: RollupState, submissions: Mapping[Seat, Submission]) -> Int16Array:
@@ -249,13 +233,11 @@ def execute(
     if not submissions:
         raise NothingToAverage([])
     updates = _stacked(context, before, submissions)
-    products = gram(updates, before.last_updates, before.last_delta, before.model)
+    absent = [seat for seat in range(len(context.cohort)) if Seat(seat) not in submissions]
+    running = running_gram(updates, before.last_updates, before.last_delta, before.model, absent)
     samples = {int(seat): own.samples for seat, own in submissions.items()}
-    judgement = judge(products, samples, before.carried, context.rules)
+    judgement = judge(running.total(), samples, before.carried, context.rules)
     delta = weighted_delta(updates, judgement.carried.weights)
-    next_model = apply_delta(before.model, delta)
-
-    packed = pack_all(judgement.carried.counters)
     last_updates = before.last_updates.copy()
     last_roots = list(before.last_roots)
     for seat, own in submissions.items():
@@ -264,20 +246,24 @@ def execute(
     return Transition(
         epoch=EpochNumber(before.epoch + 1),
         attempt=attempt,
-        gram=products,
         judgement=judgement,
-        delta=delta,
-        next_model=next_model,
-        roots={
-            "commits_root": commits_root(context, commits),
-            "submissions_root": submissions_root(context, submissions, before.last_roots),
-            "gram_root": gram_root(products),
-            "stats_root": stats_root(judgement),
-            "base_model_root": before.model_root,
-            "delta_root": vector_root(delta),
-            "next_model_root": vector_root(next_model),
-            "carried_root": carried_root([*packed, *[0] * (MAX_COHORT - len(packed))]),
-        },
+        data=EpochData(
+            commits=commit_entries(context, commits),
+            submissions=tuple(
+                _submission_entry(seat, client, submissions.get(Seat(seat)), before.last_roots[seat])
+                for seat, client in enumerate(context.cohort)
+            ),
+            updates={int(seat): own.update for seat, own in submissions.items()},
+            gram=GramTrace.of(running, _subtrees(context, submissions)),
+            stats=tuple(
+                stats_entry(judgement.stats[seat], judgement.verdicts[seat]) if seat in judgement.stats else None
+                for seat in range(len(context.cohort))
+            ),
+            cohort=cohort_entry(judgement.cohort),
+            carried=carried_bytes(judgement.carried),
+            delta=delta,
+            next_model=apply_delta(before.model, delta),
+        ),
         last_updates=last_updates,
         last_roots=tuple(last_roots),
     )

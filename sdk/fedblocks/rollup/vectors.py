@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedblocks.exceptions import FedBlocksError
-from fedblocks.rollup.keccak import DIGEST_SIZE, hash_pairs, keccak256, keccak_rows
-from fedblocks.rollup.merkle import LeafOutsideTree, TreeTags, fold_proof
+from fedblocks.rollup.keccak import DIGEST_SIZE, keccak256, keccak_rows
+from fedblocks.rollup.merkle import LeafOutsideTree, TreeTags, fold_proof, level_above, siblings
 from fedblocks.types import Hash32
 
 CHUNK_VALUES = 256
@@ -170,7 +170,7 @@ def subtree_roots(vectors: Vectors) -> NDArray[np.uint8]:
         level = keccak_rows(chunks.reshape(-1, kind.chunk_bytes), kind.tags.leaf)
         level = level.reshape(n, -1, DIGEST_SIZE)
         for height in range(LEAF_HEIGHT):
-            level = _level_above(level, height, kind)
+            level = level_above(level, zero_subtree(height, kind), kind.tags)
         roots[:, done : done + level.shape[1]] = level
         done += level.shape[1]
     return roots
@@ -180,7 +180,7 @@ def roots_of_subtrees(subtrees: NDArray[np.uint8], kind: VectorKind) -> list[Has
     """The vectors' roots, from uint8[n, leaves, 32] as :func:`subtree_roots` gives them."""
     level, height = subtrees, LEAF_HEIGHT
     while level.shape[1] > 1:
-        level, height = _level_above(level, height, kind), height + 1
+        level, height = level_above(level, zero_subtree(height, kind), kind.tags), height + 1
     return [Hash32(root.tobytes()) for root in level[:, 0]]
 
 
@@ -199,23 +199,49 @@ def chunk_at(values: Values, index: int) -> bytes:
     return encode_vector(chunk)
 
 
-def chunk_proof(values: Values, index: int) -> list[Hash32]:
-    """The siblings that lead from chunk index to the vector's root, lowest first.
+def node_proof(
+    values: Values, height: int, index: int, subtrees: NDArray[np.uint8] | None = None
+) -> tuple[Hash32, tuple[Hash32, ...]]:
+    """A node of a vector's tree, and the siblings that lead from it to the root, lowest first.
+
+    Args:
+        values: the vector.
+        height: 0 for a chunk's hash, LEAF_HEIGHT for the root of a leaf subtree.
+        index: the node's position on its level.
+        subtrees: uint8[leaves, 32], the roots of the leaf subtrees, if they are known already.
 
     Raises:
-        LeafOutsideTree: if the tree has no such chunk.
+        LeafOutsideTree: if the tree has no such node.
     """
     kind, depth = kind_of(values), tree_depth(len(values))
-    if not 0 <= index < 1 << depth:
-        raise LeafOutsideTree(index, 1 << depth)
-    leaf = index // LEAF_CHUNKS
-    part = values[leaf * LEAF_VALUES : (leaf + 1) * LEAF_VALUES]
-    inside: NDArray[np.uint8] = np.empty((1, 0, DIGEST_SIZE), dtype=np.uint8)
-    if len(part):
-        chunks = np.concatenate(list(_encoded_blocks(part[np.newaxis], kind, 1, len(part))), axis=1)
-        inside = keccak_rows(chunks.reshape(-1, kind.chunk_bytes), kind.tags.leaf)[np.newaxis]
-    proof = _siblings(inside, index % LEAF_CHUNKS, range(LEAF_HEIGHT), kind)
-    return proof + _siblings(subtree_roots(values[np.newaxis]), leaf, range(LEAF_HEIGHT, depth), kind)
+    if not 0 <= height <= depth or not 0 <= index < 1 << (depth - height):
+        raise LeafOutsideTree(index, 1 << max(0, depth - height))
+
+    def filling(at: int) -> Hash32:
+        return zero_subtree(at, kind)
+
+    proof: tuple[Hash32, ...] = ()
+    if height < LEAF_HEIGHT:
+        leaf = index >> (LEAF_HEIGHT - height)
+        part = values[leaf * LEAF_VALUES : (leaf + 1) * LEAF_VALUES]
+        level: NDArray[np.uint8] = np.empty((1, 0, DIGEST_SIZE), dtype=np.uint8)
+        if len(part):
+            chunks = np.concatenate(list(_encoded_blocks(part[np.newaxis], kind, 1, len(part))), axis=1)
+            level = keccak_rows(chunks.reshape(-1, kind.chunk_bytes), kind.tags.leaf)[np.newaxis]
+        at = index % (1 << (LEAF_HEIGHT - height))
+        node, level = _climb(level, 0, height, at, kind)
+        proof = siblings(level, at, range(height, LEAF_HEIGHT), filling, kind.tags)
+        height, index = LEAF_HEIGHT, leaf
+        above = subtree_roots(values[np.newaxis]) if subtrees is None else subtrees[np.newaxis]
+    else:
+        above = subtree_roots(values[np.newaxis]) if subtrees is None else subtrees[np.newaxis]
+        node, above = _climb(above, LEAF_HEIGHT, height, index, kind)
+    return node, proof + siblings(above, index, range(height, depth), filling, kind.tags)
+
+
+def chunk_proof(values: Values, index: int, subtrees: NDArray[np.uint8] | None = None) -> tuple[Hash32, ...]:
+    """The siblings that lead from chunk index to the vector's root, lowest first; arguments as :func:`node_proof`."""
+    return node_proof(values, 0, index, subtrees)[1]
 
 
 def verify_chunk(chunk: bytes, index: int, proof: Sequence[bytes], root: bytes, kind: VectorKind, d: int) -> bool:
@@ -225,15 +251,14 @@ def verify_chunk(chunk: bytes, index: int, proof: Sequence[bytes], root: bytes, 
     return fold_proof(keccak256(bytes([kind.tags.leaf]) + chunk), index, proof, kind.tags) == root
 
 
-def _siblings(level: NDArray[np.uint8], index: int, heights: range, kind: VectorKind) -> list[Hash32]:
-    """Climb from uint8[1, m, 32] at the first height: the sibling of index on every level."""
-    siblings = []
-    for height in heights:
-        beside = index ^ 1
-        known = beside < level.shape[1]
-        siblings.append(Hash32(level[0, beside].tobytes()) if known else _zero_subtree(height, kind))
-        level, index = _level_above(level, height, kind), index >> 1
-    return siblings
+def _climb(
+    level: NDArray[np.uint8], start: int, height: int, index: int, kind: VectorKind
+) -> tuple[Hash32, NDArray[np.uint8]]:
+    """From uint8[1, m, 32] at the height `start` to the level at `height`, and its node `index`."""
+    for at in range(start, height):
+        level = level_above(level, zero_subtree(at, kind), kind.tags)
+    node = level[0, index].tobytes() if index < level.shape[1] else zero_subtree(height, kind)
+    return Hash32(node), level
 
 
 def _encoded_blocks(vectors: Vectors, kind: VectorKind, n: int, d: int) -> Iterator[NDArray[np.uint8]]:
@@ -249,22 +274,13 @@ def _encoded_blocks(vectors: Vectors, kind: VectorKind, n: int, d: int) -> Itera
         yield wire.view(np.uint8).reshape(n, chunks, kind.chunk_bytes)
 
 
-def _level_above(level: NDArray[np.uint8], height: int, kind: VectorKind) -> NDArray[np.uint8]:
-    """From uint8[n, m, 32] at a height to uint8[n, ceil(m / 2), 32], filled up on the right with zeros' hashes."""
-    n, m, _ = level.shape
-    if m % 2:
-        filling = np.frombuffer(_zero_subtree(height, kind), dtype=np.uint8)
-        level = np.concatenate([level, np.broadcast_to(filling, (n, 1, DIGEST_SIZE))], axis=1)
-    return hash_pairs(level.reshape(-1, DIGEST_SIZE), kind.tags.node).reshape(n, -1, DIGEST_SIZE)
-
-
 @cache
-def _zero_subtree(height: int, kind: VectorKind) -> Hash32:
-    """The root of a subtree of 2^height chunks of value zero."""
+def zero_subtree(height: int, kind: VectorKind) -> Hash32:
+    """The root of a subtree of 2^height chunks of value zero; at a tree's height, the root of a vector of zeros."""
     if height == 0:
         zeros = np.zeros(CHUNK_VALUES, dtype=kind.dtype)
         return keccak256(bytes([kind.tags.leaf]) + encode_vector(zeros))
-    below = _zero_subtree(height - 1, kind)
+    below = zero_subtree(height - 1, kind)
     return keccak256(bytes([kind.tags.node]) + below + below)
 
 
