@@ -24,7 +24,6 @@ from fedblocks.aggregation.rules import Rules
 from fedblocks.aggregation.stats import ClientStats, CohortStats
 from fedblocks.types import MIN_COHORT
 
-
 EVIDENCE_BADNESS = 8
 """What hard evidence counts for where it does not cost the stake, because it is due against too many."""
 
