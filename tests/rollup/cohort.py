@@ -25,23 +25,23 @@ def signer(index: int) -> LocalSigner:
 class SmallCohort:
     """Clients that train nothing and send what a seed gives; seat k has key k."""
 
-    def __init__(self, n: int = 5, seed: int = 0) -> None:
+    def __init__(self, n: int = 5, seed: int = 0, d: int = D) -> None:
         self.generator = np.random.default_rng(seed)
         self.signers = [signer(index) for index in range(n)]
-        self.model = self.generator.integers(-5000, 5000, D, dtype=np.int32)
+        self.model = self.generator.integers(-5000, 5000, d, dtype=np.int32)
         self.context = InstanceContext(
             chain_id=31337,
             settlement=SETTLEMENT,
             instance_id=InstanceId(1),
             cohort=tuple(each.address for each in self.signers),
-            d=D,
+            d=d,
             genesis_root=vector_root(self.model),
             rules=Rules(),
         )
         self.genesis = RollupState.genesis(self.context, self.model)
 
     def update(self) -> np.ndarray:
-        return self.generator.integers(-400, 400, D).astype(np.int16) + np.int16(50)
+        return self.generator.integers(-400, 400, self.context.d).astype(np.int16) + np.int16(50)
 
     def commit(
         self, state: RollupState, seat: int, update: np.ndarray, samples: int = 10, attempt: int = 0, **changes: object

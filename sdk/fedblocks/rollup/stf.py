@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedblocks.aggregation.fixed_point import Int16Array, apply_delta, check_vector
-from fedblocks.aggregation.gram import running_gram
+from fedblocks.aggregation.gram import Gram, running_gram
 from fedblocks.aggregation.mean import NothingToAverage, weighted_delta
 from fedblocks.aggregation.verdicts import Judgement, judge
 from fedblocks.exceptions import FedBlocksError
@@ -206,6 +206,46 @@ def _stacked(context: InstanceContext, before: RollupState, submissions: Mapping
     return updates
 
 
+@dataclass(frozen=True, eq=False)
+class Worked:
+    """An epoch as far as it follows from its updates alone: before anybody knows whether there is a mean.
+
+    Attributes:
+        updates: int16[n, d], zeros for the absent.
+        products: the whole inner products.
+        gram: columns and rows.
+        judgement: figures and verdicts.
+    """
+
+    updates: Int16Array
+    products: Gram
+    gram: GramTrace
+    judgement: Judgement
+
+    def stats(self) -> tuple[bytes | None, ...]:
+        """The entries of the stats list, without the cohort's."""
+        stats, verdicts = self.judgement.stats, self.judgement.verdicts
+        return tuple(
+            stats_entry(stats[seat], verdicts[seat]) if seat in stats else None for seat in range(len(self.updates))
+        )
+
+
+def work_out(context: InstanceContext, before: RollupState, submissions: Mapping[Seat, Submission]) -> Worked:
+    """Inner products, figures and verdicts of the epoch after `before`.
+
+    Raises:
+        InvalidSubmission: if one cannot be part of this epoch.
+        WrongVector: if an update has another size.
+    """
+    updates = _stacked(context, before, submissions)
+    absent = [seat for seat in range(len(context.cohort)) if Seat(seat) not in submissions]
+    running = running_gram(updates, before.last_updates, before.last_delta, before.model, absent)
+    products = running.total()
+    samples = {int(seat): own.samples for seat, own in submissions.items()}
+    judgement = judge(products, samples, before.carried, context.rules)
+    return Worked(updates, products, GramTrace.of(running, _subtrees(context, submissions)), judgement)
+
+
 def execute(
     context: InstanceContext,
     before: RollupState,
@@ -232,12 +272,8 @@ def execute(
     """
     if not submissions:
         raise NothingToAverage([])
-    updates = _stacked(context, before, submissions)
-    absent = [seat for seat in range(len(context.cohort)) if Seat(seat) not in submissions]
-    running = running_gram(updates, before.last_updates, before.last_delta, before.model, absent)
-    samples = {int(seat): own.samples for seat, own in submissions.items()}
-    judgement = judge(running.total(), samples, before.carried, context.rules)
-    delta = weighted_delta(updates, judgement.carried.weights)
+    worked = work_out(context, before, submissions)
+    delta = weighted_delta(worked.updates, worked.judgement.carried.weights)
     last_updates = before.last_updates.copy()
     last_roots = list(before.last_roots)
     for seat, own in submissions.items():
@@ -246,7 +282,7 @@ def execute(
     return Transition(
         epoch=EpochNumber(before.epoch + 1),
         attempt=attempt,
-        judgement=judgement,
+        judgement=worked.judgement,
         data=EpochData(
             commits=commit_entries(context, commits),
             submissions=tuple(
@@ -254,13 +290,10 @@ def execute(
                 for seat, client in enumerate(context.cohort)
             ),
             updates={int(seat): own.update for seat, own in submissions.items()},
-            gram=GramTrace.of(running, _subtrees(context, submissions)),
-            stats=tuple(
-                stats_entry(judgement.stats[seat], judgement.verdicts[seat]) if seat in judgement.stats else None
-                for seat in range(len(context.cohort))
-            ),
-            cohort=cohort_entry(judgement.cohort),
-            carried=carried_bytes(judgement.carried),
+            gram=worked.gram,
+            stats=worked.stats(),
+            cohort=cohort_entry(worked.judgement.cohort),
+            carried=carried_bytes(worked.judgement.carried),
             delta=delta,
             next_model=apply_delta(before.model, delta),
         ),
