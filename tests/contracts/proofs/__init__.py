@@ -1,0 +1,1 @@
+"""What the fraud proofs say, written a second time: plain, slow, and without the SDK."""
