@@ -5,7 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fedblocks.rollup.fraud.answers import answer_for
 from fedblocks.rollup.fraud.cases import Challenge, Demand, DemandKind, FraudCase
+from fedblocks.rollup.fraud.prover import find_fault
+from fedblocks.rollup.fraud.published import Published
 from fedblocks.rollup.gram_tree import GramTrace
 from tests.rollup.epochs import Epoch, changed, honest_epochs
 
@@ -121,3 +124,68 @@ def test_what_nobody_needs_may_be_withheld(epochs):
     nothing = np.zeros(1, dtype=np.int16)
     bare = replace(epoch.data, gram=GramTrace(0, np.zeros((0, 0), np.uint8)), delta=nothing, next_model=nothing)
     assert replace(epoch, data=bare).look() is None
+
+
+def interrogated(epoch: Epoch, withheld: dict) -> tuple[list[DemandKind], object]:
+    """What is found when an aggregator publishes only part of its data, and answers every demand for the rest."""
+    published = Published.of(epoch.context, epoch.header, replace(epoch.data, **withheld))
+    demanded = []
+    while True:
+        found = find_fault(epoch.before, epoch.previous, epoch.header, published)
+        if not isinstance(found, Demand):
+            return demanded, found
+        assert found.position not in published.answers, "a position is demanded once"
+        demanded.append(found.kind)
+        published.learn(found.position, answer_for(found, epoch.data))
+
+
+NOTHING = np.zeros(1, dtype=np.int16)
+NO_TRACE = GramTrace(0, np.zeros((0, 0), np.uint8))
+
+
+def test_everything_can_be_had_by_demands(epochs):
+    epoch = epochs[1]
+    withheld = {
+        "commits": (b"",) * 5,
+        "submissions": (b"",) * 5,
+        "updates": {},
+        "stats": (b"",) * 5,
+        "carried": b"",
+        "gram": NO_TRACE,
+        "delta": NOTHING,
+        "next_model": NOTHING,
+    }
+    demanded, found = interrogated(epoch, withheld)
+    assert found is None
+    assert demanded.count(DemandKind.UPDATE) == 4 * 3
+    assert set(demanded) == {DemandKind.COMMITS, DemandKind.SUBMISSION, DemandKind.UPDATE}
+
+
+@pytest.mark.parametrize("leaf", [0, 1, 2])
+@pytest.mark.parametrize("kind", ["delta", "next_model"])
+def test_a_withheld_vector_that_is_wrong_is_found_by_going_down_its_tree(epochs, kind, leaf):
+    epoch = epochs[1]
+    lying = epoch.forged(**{kind: changed(getattr(epoch.data, kind), 4096 * leaf + 7)})
+    demanded, found = interrogated(lying, {kind: NOTHING})
+    assert isinstance(found, Challenge)
+    assert found.case is (FraudCase.DELTA if kind == "delta" else FraudCase.NEXT_MODEL)
+    assert len(demanded) <= 3
+
+
+@pytest.mark.parametrize("leaf", [0, 1, 2])
+def test_a_withheld_gram_tree_that_is_wrong_is_found_by_going_down(epochs, leaf):
+    epoch = epochs[2]
+    layout = epoch.data.gram.layout
+    for row in (0, 1, 5):
+        # A lie that goes on: every later sum is off as well.
+        leaves = epoch.data.gram.leaves.copy()
+        leaves[leaf:, layout.row(row).start + 7] ^= 1
+        lying = epoch.forged(gram=GramTrace(5, leaves))
+        demanded, found = interrogated(lying, {"gram": NO_TRACE})
+        assert isinstance(found, Challenge)
+        assert found.case is FraudCase.PRODUCT
+        assert found.arguments[4][0] == leaf
+        assert len(demanded) <= 6
+    found = interrogated(epoch.forged(gram=trace_with(epoch, leaf, 3)), {"gram": NO_TRACE})[1]
+    assert isinstance(found, Challenge)
+    assert found.case is FraudCase.COLUMN
