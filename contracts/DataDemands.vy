@@ -207,7 +207,7 @@ def answer(
     @param header The header that it is about
     @param list The entries of the list in which the position is: SUBMISSION, UPDATE (of the submissions), ROW, STATS
     @param submission The seat's submission: UPDATE
-    @param opening The leaf of the Gram tree, at the demanded index: COLUMN, ROW
+    @param opening The leaf of the Gram tree: COLUMN, ROW; it is the demanded one, whatever index it names
     @param content What was demanded
     @param proof The siblings from height 4 to the vector's root: UPDATE, DELTA, NEXT_MODEL
     """

@@ -510,6 +510,18 @@ def test_vectors_hashed_in_deeper_trees_cannot_be_answered(desk: Desk, watcher: 
         desk.answer(number, helper, shallow, proof=[*shallow.proof, NO_HASH])
 
 
+@pytest.mark.parametrize("position", [(COLUMN, 0, 0), (ROW, 1, 0)])
+def test_leaves_of_a_deeper_gram_tree_cannot_be_answered(
+    desk: Desk, watcher: Any, helper: Any, position: tuple[int, int, int]
+) -> None:
+    shallow = desk.archive.answer(*position)
+    desk.archive.epoch.changes["gram_root"] = keccak(b"\x0f" + desk.archive.gram[-1][0] + NO_HASH)
+    desk.archive.epoch.hold()
+    number = desk.demand(position, watcher)
+    with boa.reverts(NO_ANSWER):
+        desk.answer(number, helper, shallow, opening_proof=[*shallow.opening_proof, NO_HASH])
+
+
 def test_a_participant_without_figures_is_answered_by_nothing(desk: Desk, watcher: Any, helper: Any) -> None:
     """That there are none is then for all to see, and is a fault."""
     desk.archive.stats[1] = b""
@@ -540,6 +552,15 @@ def test_every_kind_is_answered_in_every_cohort_and_model(
     for position in positions:
         desk.answer(desk.demand(position, watcher), helper)
     assert demands.credits(helper) == len(positions) * DEPOSIT
+
+
+def test_an_opening_is_of_the_demanded_leaf_whatever_it_names(desk: Desk, watcher: Any, helper: Any) -> None:
+    words, archive = desk.archive.header.words, desk.archive
+    number = desk.demand((COLUMN, 0, 1), watcher)
+    with boa.reverts(NO_ANSWER):
+        desk.contract.answer(number, words, *archive.answer(COLUMN, 0, 2).words(1), sender=helper)
+    desk.contract.answer(number, words, *archive.answer(COLUMN, 0, 1).words(2), sender=helper)
+    assert desk.contract.credits(helper) == DEPOSIT
 
 
 def test_an_answer_comes_before_the_deadline_has_passed(desk: Desk, watcher: Any, helper: Any) -> None:
