@@ -98,12 +98,16 @@ event DataDemanded:
     deadline: uint256
 
 
+# All of the opening, so that whoever reads the log can go on from it: what the kind has no use for was not looked at.
 event DemandAnswered:
     demandId: indexed(uint256)
     headerHash: indexed(bytes32)
     answerer: indexed(address)
     list: Bytes[2112]
+    submission: Bytes[320]
+    opening: Opening
     content: Bytes[16384]
+    proof: DynArray[bytes32, 18]
 
 
 event DemandFailed:
@@ -271,7 +275,14 @@ def answer(
     self._close(demandId, asked, msg.sender)
     self._last_answers[asked.headerHash] = block.timestamp
     log DemandAnswered(
-        demandId=demandId, headerHash=asked.headerHash, answerer=msg.sender, list=list, content=content
+        demandId=demandId,
+        headerHash=asked.headerHash,
+        answerer=msg.sender,
+        list=list,
+        submission=submission,
+        opening=opening,
+        content=content,
+        proof=proof,
     )
     log DepositCredited(demandId=demandId, answerer=msg.sender, amount=DEMAND_DEPOSIT)
 

@@ -360,15 +360,18 @@ def test_an_honest_answer_opens_the_position_for_everybody(
     number = desk.demand(position, watcher)
     desk.answer(number, helper)
     answer = desk.archive.answer(*position)
-    assert events(desk.contract, "DemandAnswered") == [
-        {
-            "demandId": number,
-            "headerHash": desk.archive.header.hash,
-            "answerer": helper,
-            "list": answer.entries,
-            "content": answer.content,
-        }
-    ]
+    (event,) = events(desk.contract, "DemandAnswered")
+    entries, submission, opening, content, proof = answer.words(position[2])
+    assert tuple(event.pop("opening")) == opening
+    assert event == {
+        "demandId": number,
+        "headerHash": desk.archive.header.hash,
+        "answerer": helper,
+        "list": entries,
+        "submission": submission,
+        "content": content,
+        "proof": proof,
+    }
 
 
 def test_who_answers_has_the_deposit(desk: Desk, watcher: Any, helper: Any) -> None:

@@ -35,12 +35,14 @@ class BlobAddresses:
     """Where the large pieces of an epoch lie.
 
     Attributes:
+        genesis_model: the model that the first epoch started from.
         updates: by seat, the update as it goes over the wire.
         gram: columns and rows of the Gram tree.
         delta: the global step.
         next_model: the model after the epoch.
     """
 
+    genesis_model: Hash32
     updates: Mapping[Seat, Hash32]
     gram: Hash32
     delta: Hash32
@@ -49,8 +51,14 @@ class BlobAddresses:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest that was read: the small pieces, and where the large ones lie. Attributes as in EpochData."""
+    """A manifest that was read: the small pieces, and where the large ones lie.
 
+    Attributes:
+        rules: the words of the instance's rules.
+        others: as in EpochData.
+    """
+
+    rules: tuple[int, ...]
     commits: tuple[bytes | None, ...]
     submissions: tuple[bytes, ...]
     stats: tuple[bytes | None, ...]
@@ -76,6 +84,7 @@ def write_manifest(
         "stats": [_hex(entry) for entry in data.stats],
         "cohort": _hex(data.cohort),
         "carried": _hex(data.carried),
+        "genesisModel": blobs.genesis_model.hex(),
         "updates": {str(seat): address.hex() for seat, address in blobs.updates.items()},
         "gram": blobs.gram.hex(),
         "delta": blobs.delta.hex(),
@@ -102,12 +111,14 @@ def read_manifest(data: bytes, n: int) -> Manifest:
         if not len(submissions) == len(stats) == len(commits) == n:
             raise MalformedManifest(f"its lists do not have {n} entries, one for each seat")
         return Manifest(
+            rules=tuple(int(word) for word in document["rules"]),
             commits=tuple(_bytes_or_none(entry) for entry in commits),
             submissions=tuple(bytes.fromhex(entry) for entry in submissions),
             stats=tuple(_bytes_or_none(entry) for entry in stats),
             cohort=bytes.fromhex(document["cohort"]),
             carried=bytes.fromhex(document["carried"]),
             blobs=BlobAddresses(
+                genesis_model=_address(document["genesisModel"]),
                 updates={Seat(int(seat)): _address(address) for seat, address in document["updates"].items()},
                 gram=_address(document["gram"]),
                 delta=_address(document["delta"]),

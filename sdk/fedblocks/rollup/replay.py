@@ -145,6 +145,12 @@ class Replay:
         """Who acknowledged the stored actions."""
         return self._record.aggregator
 
+    @property
+    def genesis_blob(self) -> Hash32:
+        """Where the model lies that the training started from."""
+        assert self._record.genesis_model_blob is not None, "context_of has looked"
+        return self._record.genesis_model_blob
+
     def genesis_state(self) -> RollupState:
         """The state before the first epoch."""
         return RollupState.genesis(self.context, self._genesis)
@@ -158,6 +164,7 @@ class Replay:
         with _blaming(number, None, "executing it"):
             transition = execute(self.context, state, stored.attempt, commits, parts.submissions)
         addresses = BlobAddresses(
+            genesis_model=self.genesis_blob,
             updates=parts.blobs,
             gram=keccak256(transition.data.gram.encode()),
             delta=keccak256(encode_vector(transition.data.delta)),

@@ -83,10 +83,11 @@ class Sequencer:
         store: RollupStore,
         blobs: BlobStore,
         signer: TypedDataSigner,
+        genesis_blob: Hash32,
         attempt: int = 0,
     ) -> None:
         self.context, self.state, self.attempt = context, state, attempt
-        self._store, self._blobs, self._signer = store, blobs, signer
+        self._store, self._blobs, self._signer, self._genesis_blob = store, blobs, signer, genesis_blob
         self._key = instance_key(context)
         self._commits: dict[Seat, tuple[Commit, Hash32]] = {}
         self._submissions: dict[Seat, Submission] = {}
@@ -138,7 +139,7 @@ class Sequencer:
         )
         store.add_instance(record)
         store.acquire_writer(record.key, aggregator)
-        return cls(context, state, store, blobs, signer)
+        return cls(context, state, store, blobs, signer, model)
 
     @classmethod
     def resume(
@@ -163,7 +164,8 @@ class Sequencer:
         state, last = replay.genesis_state(), 0
         for epoch in replay.epochs():
             state, last = epoch.after, epoch.header.attempt
-        sequencer = cls(replay.context, state, store, blobs, signer, last if attempt is None else attempt)
+        current = last if attempt is None else attempt
+        sequencer = cls(replay.context, state, store, blobs, signer, replay.genesis_blob, current)
         under_way = replay.actions(state, sequencer.attempt)
         sequencer._commits = under_way.commits
         sequencer._submissions = under_way.submissions
@@ -274,6 +276,7 @@ class Sequencer:
         if not 0 <= metric <= PARTS_PER_MILLION:
             raise ValueError(f"the metric is {metric}; it must be from 0 to {PARTS_PER_MILLION} parts per million")
         addresses = BlobAddresses(
+            genesis_model=self._genesis_blob,
             updates=dict(self._update_blobs),
             gram=self._blobs.put(transition.data.gram.encode()),
             delta=self._blobs.put(encode_vector(transition.data.delta)),

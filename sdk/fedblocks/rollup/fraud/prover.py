@@ -70,6 +70,28 @@ class PreviousEpoch:
         return cls(header, entries(data.submissions, SeatList.SUBMISSIONS), data.submissions, data.carried)
 
 
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """What came of checking an epoch.
+
+    Attributes:
+        finding: as of :func:`find_fault`.
+        after: the state after the epoch; None unless it is right.
+        epoch: the epoch, as the one before the next; None unless it is right.
+    """
+
+    finding: Finding | None
+    after: RollupState | None = None
+    epoch: PreviousEpoch | None = None
+
+
+def check_epoch(before: RollupState, previous: PreviousEpoch | None, header: Header, published: Published) -> Checked:
+    """:func:`find_fault`, with the state after the epoch when it is right; arguments as there."""
+    search = _Search(before, previous, header, published)
+    finding = search.run()
+    return Checked(finding) if finding else Checked(None, search.after(), search.epoch())
+
+
 def find_fault(
     before: RollupState, previous: PreviousEpoch | None, header: Header, published: Published
 ) -> Finding | None:
@@ -84,7 +106,7 @@ def find_fault(
     Returns:
         A Challenge; a Demand where something that is needed is not to be had; None when the epoch is right.
     """
-    return _Search(before, previous, header, published).run()
+    return check_epoch(before, previous, header, published).finding
 
 
 class _Search:
@@ -106,6 +128,29 @@ class _Search:
             or self._delta()
             or self._next_model()
         )
+
+    def after(self) -> RollupState:
+        """The state after the epoch, which was found right."""
+        last_updates = self.before.last_updates.copy()
+        last_roots = list(self.before.last_roots)
+        for seat in self.participants:
+            last_updates[seat] = self.published.updates[seat]
+            last_roots[seat] = SubmissionEntry.decode(self._content(seat)).update_root
+        return RollupState(
+            epoch=self.header.epoch,
+            head=self.header.hash(),
+            model=self.next_model,
+            model_root=self.header.next_model_root,
+            last_updates=last_updates,
+            last_roots=tuple(last_roots),
+            last_delta=self.delta,
+            carried=self.worked.judgement.carried,
+        )
+
+    def epoch(self) -> PreviousEpoch:
+        """The epoch as the next one will need it."""
+        contents = tuple(self._content(seat) for seat in range(self.n))
+        return PreviousEpoch(self.header, self._listed(), contents, self.expected_carried)
 
     # Submissions
 
