@@ -8,7 +8,7 @@ succeeded, with its events.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar, cast
 
 from eth_abi.exceptions import DecodingError
@@ -22,7 +22,7 @@ from fedblocks.chain.reverts import revert_of_error
 from fedblocks.chain.transactions import Call, Receipt, TransactionPlan, TransactionSender
 from fedblocks.contracts import reverts as _reverts  # noqa: F401  (gives every revert string its class)
 from fedblocks.contracts.artifacts import Artifact, load_artifact
-from fedblocks.types import Address, Wei
+from fedblocks.types import Address, Hash32, Wei
 
 T = TypeVar("T")
 
@@ -74,6 +74,23 @@ class Contract:
     def plan(self, function: str, *arguments: Any, value: Wei = Wei(0)) -> TransactionPlan:  # noqa: B008
         """Simulate a function by its ABI name, and say what it would cost; nothing is sent."""
         return self.sender.plan(self._call(function, arguments, value))
+
+    def execute(
+        self,
+        function: str,
+        *arguments: Any,
+        value: Wei = Wei(0),  # noqa: B008
+        on_signed: Callable[[Hash32], None] | None = None,
+    ) -> Receipt:
+        """Send a function by its ABI name, where its arguments come ready made; else use the method of the class.
+
+        Args:
+            function: its ABI name.
+            arguments: as the ABI encoder takes them.
+            value: ether to send along.
+            on_signed: as of :meth:`TransactionSender.send`.
+        """
+        return self.sender.send(self._call(function, arguments, value), on_signed=on_signed)
 
     def _read(self, function: str, *arguments: Any, block: Block = "latest") -> Any:
         try:

@@ -35,7 +35,7 @@ from fedblocks.rollup.admission import (
 )
 from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.header import Header
-from fedblocks.rollup.manifest import BlobAddresses, write_manifest
+from fedblocks.rollup.publication import publish_epoch
 from fedblocks.rollup.records import ActionKind, ActionRecord, EpochRecord, InstanceKey, InstanceRecord
 from fedblocks.rollup.replay import Replay
 from fedblocks.rollup.state import InstanceContext, RollupState
@@ -275,15 +275,14 @@ class Sequencer:
         metric = evaluate(transition.data.next_model)
         if not 0 <= metric <= PARTS_PER_MILLION:
             raise ValueError(f"the metric is {metric}; it must be from 0 to {PARTS_PER_MILLION} parts per million")
-        addresses = BlobAddresses(
-            genesis_model=self._genesis_blob,
-            updates=dict(self._update_blobs),
-            gram=self._blobs.put(transition.data.gram.encode()),
-            delta=self._blobs.put(encode_vector(transition.data.delta)),
-            next_model=self._blobs.put(encode_vector(transition.data.next_model)),
-        )
-        manifest = self._blobs.put(
-            write_manifest(self.context, transition.epoch, self.attempt, transition.data, addresses)
+        manifest = publish_epoch(
+            self._blobs,
+            self.context,
+            transition.epoch,
+            self.attempt,
+            transition.data,
+            self._genesis_blob,
+            dict(self._update_blobs),
         )
         header = transition.seal(self.context, self.state, metric, manifest)
         self._store.put_epoch(self._key, EpochRecord(header, manifest))
