@@ -406,6 +406,17 @@ def test_what_nobody_committed_to_shows_no_wrong_column(judge: Judge, change: Ar
         judge(two_leaves(), "challengeColumn", two_leaves().column_arguments(0, 1) | change)
 
 
+@pytest.mark.parametrize(("height", "leaf"), [(5, 0), (0, 0)])
+def test_a_node_at_another_height_is_not_the_subtree_of_a_leaf(judge: Judge, height: int, leaf: int) -> None:
+    """The root itself, and the first chunk: both lie above or below the first leaf, on the way to the root."""
+    epoch = two_leaves()
+    update = epoch.updates[0]
+    assert update is not None
+    node = {"node": update.tree.node(height, leaf), "proof": update.tree.proof(height, leaf)}
+    with opens_not("node"):
+        judge(epoch, "challengeColumn", epoch.column_arguments(0, leaf) | node)
+
+
 # Delta.
 
 
