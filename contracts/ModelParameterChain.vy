@@ -9,10 +9,14 @@
         nobody can copy what another reveals, and then posts a header, which becomes final when its challenge window has
         passed. RewardManager bills what is final here, and SlashingManager executes the verdicts that are.
 @dev The instance carries the state after the last *posted* epoch; every epoch's record holds enough to bring back the state
-     after it (header hash, next model root, slash reasons). What is posted and not final can therefore be taken back by
-     resetting the instance to an earlier record and clearing the later ones. Verdicts are written down only when final.
+     after it (header hash, next model root, slash reasons). What is posted and not final is taken back, when a verifier has
+     seen a fault in it, by resetting the instance to an earlier record. The later records are left where they are, so that this
+     costs the same however many there are: a record counts only up to `postedEpochs`, closed commits only under the instance's
+     attempt, and each field is written anew before it counts again. Verdicts are written down only when final.
 """
 
+from .interfaces import IDataDemands
+from .interfaces import IDisputes
 from .interfaces import IModelParameterChain
 from .interfaces import IRewardManager
 from .interfaces import IStakingRegistry
@@ -22,6 +26,7 @@ from .modules import payments
 from .modules import seats
 
 
+implements: IDisputes
 implements: IModelParameterChain
 
 
@@ -57,6 +62,7 @@ struct EpochRecord:
     slashReasons: uint256
     nextModelRoot: bytes32
     commitsRoot: bytes32
+    # As stored, the attempt under which they were closed is beside the moment: `_closed_at` takes them apart.
     commitsClosedAt: uint256
     # Never stored: `getEpoch` fills it in from the instance's `finalizedEpochs`.
     finalized: bool
@@ -69,6 +75,12 @@ STAGNATION: constant(uint256) = 4
 # A verdict is stored as epoch * 16 + reason.
 REASON_BITS: constant(uint256) = 4
 REASON_MASK: constant(uint256) = 15
+# The moment at which commits were closed is stored as attempt * 2**64 + moment.
+MOMENT_BITS: constant(uint256) = 64
+MOMENT_MASK: constant(uint256) = 2**64 - 1
+# Parts of a bond are scaled by 1e8. An aggregator that challenges itself must lose more than it gets back.
+SHARE_SCALE: constant(uint256) = 10**8
+MAX_CHALLENGER_SHARE: constant(uint256) = 5 * 10**7
 
 
 REWARD_MANAGER: public(immutable(address))
@@ -76,12 +88,19 @@ SLASH_TREASURY_ADDRESS: public(immutable(address))
 AGGREGATOR_BOND: public(immutable(uint256))
 CHALLENGE_WINDOW: public(immutable(uint256))
 LIVENESS_PERIOD: public(immutable(uint256))
+CHALLENGER_SHARE: public(immutable(uint256))
+SUBMISSION_VERIFIER: public(immutable(address))
+VECTOR_VERIFIER: public(immutable(address))
+VERDICT_VERIFIER: public(immutable(address))
+DATA_DEMANDS: public(immutable(address))
 
 
 bonds: public(HashMap[uint256, HashMap[address, uint256]])
 _instances: HashMap[uint256, Instance]
 _epochs: HashMap[uint256, HashMap[uint256, EpochRecord]]
-# The last epoch that an aggregator posted: its bond answers for it until it is final.
+# What challengers have earned, in all instances.
+challengeRewards: public(HashMap[address, uint256])
+# The epoch that an aggregator posted last, though it may be gone: its bond answers for it, and those before, until final.
 _last_posted: HashMap[uint256, HashMap[address, uint256]]
 _verdicts: HashMap[uint256, HashMap[address, uint256]]
 
@@ -159,6 +178,30 @@ event InstanceStopped:
     finalizedEpochs: uint256
 
 
+event EpochOverturned:
+    instanceId: indexed(uint256)
+    epoch: indexed(uint256)
+    challenger: indexed(address)
+    fraudCase: uint256
+    aggregator: address
+    headerHash: bytes32
+    attempt: uint256
+
+
+event BondSlashed:
+    instanceId: indexed(uint256)
+    aggregator: indexed(address)
+    challenger: address
+    reward: uint256
+    amount: uint256
+
+
+event ChallengeRewardClaimed:
+    challenger: indexed(address)
+    receiver: address
+    amount: uint256
+
+
 @deploy
 def __init__(
     rewardManager: address,
@@ -166,6 +209,8 @@ def __init__(
     aggregatorBond: uint256,
     challengeWindow: uint256,
     livenessPeriod: uint256,
+    challengerShare: uint256,
+    verifiers: address[4],
 ):
     """
     @param rewardManager Who opens instances
@@ -173,11 +218,19 @@ def __init__(
     @param aggregatorBond What an aggregator deposits for an instance, in wei
     @param challengeWindow How long a posted epoch can be challenged, in seconds
     @param livenessPeriod How long an aggregator may be silent, in seconds
+    @param challengerShare The part of a slashed bond that the challenger has, scaled by 1e8
+    @param verifiers SubmissionVerifier, VectorVerifier, VerdictVerifier and DataDemands, which are deployed later
     """
     assert rewardManager.is_contract, "ModelParameterChain: reward manager is not a contract"
     assert aggregatorBond != 0, "ModelParameterChain: aggregator bond is zero"
     assert challengeWindow != 0, "ModelParameterChain: challenge window is zero"
     assert livenessPeriod != 0, "ModelParameterChain: liveness period is zero"
+    assert challengerShare != 0, "ModelParameterChain: challenger share is zero"
+    assert challengerShare <= MAX_CHALLENGER_SHARE, "ModelParameterChain: challenger share is more than half"
+    for i: uint256 in range(4):
+        assert verifiers[i] != empty(address), "ModelParameterChain: verifier is the zero address"
+        for j: uint256 in range(i, bound=4):
+            assert verifiers[i] != verifiers[j], "ModelParameterChain: verifier is named twice"
     manager: IRewardManager = IRewardManager(rewardManager)
     assert (
         staticcall manager.MODEL_PARAMETER_CHAIN() == self
@@ -191,6 +244,11 @@ def __init__(
     AGGREGATOR_BOND = aggregatorBond
     CHALLENGE_WINDOW = challengeWindow
     LIVENESS_PERIOD = livenessPeriod
+    CHALLENGER_SHARE = challengerShare
+    SUBMISSION_VERIFIER = verifiers[0]
+    VECTOR_VERIFIER = verifiers[1]
+    VERDICT_VERIFIER = verifiers[2]
+    DATA_DEMANDS = verifiers[3]
 
 
 @external
@@ -240,24 +298,11 @@ def configureInstance(
     assert d != 0, "ModelParameterChain: number of parameters is missing"
     assert d <= limits.MAX_PARAMETERS, "ModelParameterChain: too many parameters"
     assert rulesHash != empty(bytes32), "ModelParameterChain: rules hash is missing"
-    genesis_hash: bytes32 = keccak256(
-        concat(
-            GENESIS_DOMAIN,
-            abi_encode(
-                chain.id,
-                self,
-                instanceId,
-                genesisModelRoot,
-                d,
-                rulesHash,
-                self._instances[instanceId].cohortHash,
-            ),
-        )
-    )
     self._instances[instanceId].aggregator = aggregator
     self._instances[instanceId].genesisModelRoot = genesisModelRoot
     self._instances[instanceId].d = d
     self._instances[instanceId].rulesHash = rulesHash
+    genesis_hash: bytes32 = self._genesis_hash(instanceId)
     self._instances[instanceId].lastHeaderHash = genesis_hash
     self._instances[instanceId].lastModelRoot = genesisModelRoot
     self._instances[instanceId].lastActivity = block.timestamp
@@ -280,7 +325,8 @@ def configureInstance(
 @external
 def nameAggregator(instanceId: uint256, aggregator: address):
     """
-    @notice Put another in the place of an aggregator that has posted no bond, or has been silent for LIVENESS_PERIOD.
+    @notice Put another in the place of an aggregator that has posted no bond, or has lost it, or has been silent for
+            LIVENESS_PERIOD.
     @dev The new one cannot open what was committed to for the old one, so those commitments are void. The clients' work is not
          lost by that: closing commits is a sign of life, so that by now the epoch could not have been posted any more.
     @param instanceId An instance of the caller's
@@ -292,9 +338,8 @@ def nameAggregator(instanceId: uint256, aggregator: address):
     previous: address = self._instances[instanceId].aggregator
     assert previous != empty(address), "ModelParameterChain: instance is not configured"
     assert self._instances[instanceId].stoppedAt == 0, "ModelParameterChain: instance is stopped"
-    next_epoch: uint256 = self._instances[instanceId].postedEpochs + 1
     assert (
-        next_epoch <= self._instances[instanceId].numberOfEpochs
+        self._instances[instanceId].postedEpochs < self._instances[instanceId].numberOfEpochs
     ), "ModelParameterChain: every epoch has been posted"
     assert aggregator != empty(address), "ModelParameterChain: aggregator is missing"
     assert aggregator != previous, "ModelParameterChain: aggregator is named already"
@@ -305,8 +350,6 @@ def nameAggregator(instanceId: uint256, aggregator: address):
     self._instances[instanceId].aggregator = aggregator
     self._instances[instanceId].attempt = attempt
     self._instances[instanceId].lastActivity = block.timestamp
-    self._epochs[instanceId][next_epoch].commitsRoot = empty(bytes32)
-    self._epochs[instanceId][next_epoch].commitsClosedAt = 0
     log AggregatorNamed(
         instanceId=instanceId, aggregator=aggregator, previousAggregator=previous, attempt=attempt
     )
@@ -334,7 +377,9 @@ def depositBond(instanceId: uint256):
 def withdrawBond(instanceId: uint256, receiver: address = msg.sender):
     """
     @notice Take a bond back: when the instance is closed; or, for who is the aggregator no longer, when every epoch that it
-            posted is final.
+            posted is final or overturned.
+    @dev After an overturned epoch, others may have posted those that the caller's last one counts to. They hold its bond too
+         while they are pending: which of them are the caller's could only be told epoch by epoch.
     @param instanceId An instance in which the caller has a bond
     @param receiver Who is paid; the caller when left out
     """
@@ -345,8 +390,11 @@ def withdrawBond(instanceId: uint256, receiver: address = msg.sender):
         assert (
             msg.sender != self._instances[instanceId].aggregator
         ), "ModelParameterChain: caller is the aggregator"
+        last_posted: uint256 = min(
+            self._last_posted[instanceId][msg.sender], self._instances[instanceId].postedEpochs
+        )
         assert (
-            self._last_posted[instanceId][msg.sender] <= self._instances[instanceId].finalizedEpochs
+            last_posted <= self._instances[instanceId].finalizedEpochs
         ), "ModelParameterChain: an epoch of the caller's is not final"
     self.bonds[instanceId][msg.sender] = 0
     log BondWithdrawn(instanceId=instanceId, aggregator=msg.sender, receiver=receiver, amount=amount)
@@ -374,13 +422,13 @@ def closeCommits(instanceId: uint256, epoch: uint256, attempt: uint256, commitsR
     ), "ModelParameterChain: every epoch has been posted"
     assert commitsRoot != empty(bytes32), "ModelParameterChain: commits root is missing"
     current: uint256 = self._instances[instanceId].attempt
-    if self._epochs[instanceId][epoch].commitsClosedAt != 0:
+    if self._closed_at(instanceId, epoch) != 0:
         assert not self._awaits_epoch(instanceId, epoch), "ModelParameterChain: commits are closed already"
         current += 1
         self._instances[instanceId].attempt = current
     assert attempt == current, "ModelParameterChain: attempt is not the current one"
     self._epochs[instanceId][epoch].commitsRoot = commitsRoot
-    self._epochs[instanceId][epoch].commitsClosedAt = block.timestamp
+    self._epochs[instanceId][epoch].commitsClosedAt = (attempt << MOMENT_BITS) | block.timestamp
     self._instances[instanceId].lastActivity = block.timestamp
     log CommitsClosed(instanceId=instanceId, epoch=epoch, attempt=attempt, commitsRoot=commitsRoot)
 
@@ -399,7 +447,7 @@ def submitEpoch(header: headers.Header):
     assert (
         epoch == self._instances[instance_id].postedEpochs + 1
     ), "ModelParameterChain: epoch is not the next one"
-    assert self._epochs[instance_id][epoch].commitsClosedAt != 0, "ModelParameterChain: commits are not closed"
+    assert self._closed_at(instance_id, epoch) != 0, "ModelParameterChain: commits are not closed"
     assert self._awaits_epoch(instance_id, epoch), "ModelParameterChain: epoch is late"
     assert (
         header.attempt == self._instances[instance_id].attempt
@@ -445,7 +493,8 @@ def submitEpoch(header: headers.Header):
 @external
 def finalizeEpoch(instanceId: uint256, epoch: uint256):
     """
-    @notice Make an epoch final, when its challenge window has passed. Anyone may do it, epoch by epoch.
+    @notice Make an epoch final, when its challenge window has passed and nothing that was demanded of it is open. Anyone may
+            do it, epoch by epoch.
     @param instanceId An instance
     @param epoch The epoch after the last final one
     """
@@ -456,11 +505,15 @@ def finalizeEpoch(instanceId: uint256, epoch: uint256):
     assert self._is_past(
         self._epochs[instanceId][epoch].postedAt + CHALLENGE_WINDOW
     ), "ModelParameterChain: challenge window is open"
+    header_hash: bytes32 = self._epochs[instanceId][epoch].headerHash
+    assert self._is_past(
+        staticcall IDataDemands(DATA_DEMANDS).heldUntil(header_hash)
+    ), "ModelParameterChain: data are demanded"
     self._instances[instanceId].finalizedEpochs = epoch
     log EpochFinalized(
         instanceId=instanceId,
         epoch=epoch,
-        headerHash=self._epochs[instanceId][epoch].headerHash,
+        headerHash=header_hash,
         participants=self._epochs[instanceId][epoch].participants,
         excluded=self._epochs[instanceId][epoch].excluded,
     )
@@ -479,6 +532,75 @@ def finalizeEpoch(instanceId: uint256, epoch: uint256):
             client: address = staticcall IRewardManager(REWARD_MANAGER).getClient(instanceId, seat)
             self._verdicts[instanceId][client] = (epoch << REASON_BITS) | reason
             log ClientSlashable(instanceId=instanceId, client=client, epoch=epoch, reason=reason)
+
+
+@external
+def overturnEpoch(instanceId: uint256, epoch: uint256, challenger: address, fraudCase: uint256):
+    """
+    @notice Take a pending epoch back, and all after it, because a verifier has seen a fault in it. Its aggregator loses its
+            bond: a part is credited to the challenger, the rest goes to SlashTreasury.
+    @dev `lastProgress` stays: what moved it cost a bond. Who built upon the epoch in good faith keeps its own bond.
+    @param instanceId An instance
+    @param epoch A pending epoch
+    @param challenger Who has shown the fault
+    @param fraudCase Which fault, as docs/proofs.md numbers them
+    """
+    assert msg.sender in [
+        SUBMISSION_VERIFIER, VECTOR_VERIFIER, VERDICT_VERIFIER, DATA_DEMANDS
+    ], "ModelParameterChain: caller is not a verifier"
+    assert self._is_pending(instanceId, epoch), "ModelParameterChain: epoch is not pending"
+    header_hash: bytes32 = self._epochs[instanceId][epoch].headerHash
+    aggregator: address = self._epochs[instanceId][epoch].aggregator
+    attempt: uint256 = self._instances[instanceId].attempt + 1
+    before: uint256 = epoch - 1
+    if before == 0:
+        self._instances[instanceId].lastHeaderHash = self._genesis_hash(instanceId)
+        self._instances[instanceId].lastModelRoot = self._instances[instanceId].genesisModelRoot
+        self._instances[instanceId].slashReasons = 0
+    else:
+        self._instances[instanceId].lastHeaderHash = self._epochs[instanceId][before].headerHash
+        self._instances[instanceId].lastModelRoot = self._epochs[instanceId][before].nextModelRoot
+        self._instances[instanceId].slashReasons = self._epochs[instanceId][before].slashReasons
+    self._instances[instanceId].postedEpochs = before
+    self._instances[instanceId].attempt = attempt
+    self._instances[instanceId].lastActivity = block.timestamp
+    log EpochOverturned(
+        instanceId=instanceId,
+        epoch=epoch,
+        challenger=challenger,
+        fraudCase=fraudCase,
+        aggregator=aggregator,
+        headerHash=header_hash,
+        attempt=attempt,
+    )
+
+    bond: uint256 = self.bonds[instanceId][aggregator]
+    # An earlier fault of the same aggregator has taken it.
+    if bond == 0:
+        return
+    reward: uint256 = bond * CHALLENGER_SHARE // SHARE_SCALE
+    self.bonds[instanceId][aggregator] = 0
+    self.challengeRewards[challenger] += reward
+    log BondSlashed(
+        instanceId=instanceId, aggregator=aggregator, challenger=challenger, reward=reward, amount=bond
+    )
+    assert payments._send(
+        SLASH_TREASURY_ADDRESS, bond - reward
+    ), "ModelParameterChain: slash treasury refused the payment"
+
+
+@external
+def claimChallengeReward(receiver: address = msg.sender):
+    """
+    @notice Pay out what is credited to the caller for the faults that it has shown.
+    @param receiver Who is paid; the caller when left out
+    """
+    assert receiver != empty(address), "ModelParameterChain: receiver is the zero address"
+    amount: uint256 = self.challengeRewards[msg.sender]
+    assert amount != 0, "ModelParameterChain: no reward to claim"
+    self.challengeRewards[msg.sender] = 0
+    log ChallengeRewardClaimed(challenger=msg.sender, receiver=receiver, amount=amount)
+    assert payments._send(receiver, amount), "ModelParameterChain: receiver refused the payment"
 
 
 @external
@@ -521,14 +643,41 @@ def getInstance(instanceId: uint256) -> Instance:
 @view
 def getEpoch(instanceId: uint256, epoch: uint256) -> EpochRecord:
     """
-    @notice What is stored of an epoch.
+    @notice What is known of an epoch.
     @param instanceId An instance
     @param epoch An epoch, counted from 1
-    @return Its record; empty but for the commits before it is posted
+    @return Its record; empty but for the commits before it is posted, or after it was overturned
     """
     record: EpochRecord = self._epochs[instanceId][epoch]
+    record.commitsClosedAt = record.commitsClosedAt & MOMENT_MASK
     record.finalized = epoch != 0 and epoch <= self._instances[instanceId].finalizedEpochs
-    return record
+    if epoch <= self._instances[instanceId].postedEpochs:
+        return record
+    commits: EpochRecord = empty(EpochRecord)
+    commits.commitsClosedAt = self._closed_at(instanceId, epoch)
+    if commits.commitsClosedAt != 0:
+        commits.commitsRoot = record.commitsRoot
+    return commits
+
+
+@external
+@view
+def getDispute(instanceId: uint256, epoch: uint256) -> IDisputes.Dispute:
+    """
+    @notice What a verifier must know of an epoch.
+    @param instanceId An instance
+    @param epoch An epoch, counted from 1
+    @return The hash of its header, who posted it, and what the instance trains; all zero when the epoch is not pending
+    """
+    if not self._is_pending(instanceId, epoch):
+        return empty(IDisputes.Dispute)
+    return IDisputes.Dispute(
+        headerHash=self._epochs[instanceId][epoch].headerHash,
+        aggregator=self._epochs[instanceId][epoch].aggregator,
+        cohortSize=self._instances[instanceId].cohortSize,
+        d=self._instances[instanceId].d,
+        rulesHash=self._instances[instanceId].rulesHash,
+    )
 
 
 @external
@@ -605,6 +754,60 @@ def _is_past(moment: uint256) -> bool:
 
 @internal
 @view
+def _is_pending(instance_id: uint256, epoch: uint256) -> bool:
+    """
+    @notice Whether an epoch is posted and not final, so that it can be overturned.
+    @param instance_id An instance
+    @param epoch An epoch
+    @return Whether it is pending
+    """
+    return (
+        epoch > self._instances[instance_id].finalizedEpochs
+        and epoch <= self._instances[instance_id].postedEpochs
+    )
+
+
+@internal
+@view
+def _genesis_hash(instance_id: uint256) -> bytes32:
+    """
+    @notice The hash that the first header follows.
+    @param instance_id A configured instance
+    @return Its genesis hash
+    """
+    return keccak256(
+        concat(
+            GENESIS_DOMAIN,
+            abi_encode(
+                chain.id,
+                self,
+                instance_id,
+                self._instances[instance_id].genesisModelRoot,
+                self._instances[instance_id].d,
+                self._instances[instance_id].rulesHash,
+                self._instances[instance_id].cohortHash,
+            ),
+        )
+    )
+
+
+@internal
+@view
+def _closed_at(instance_id: uint256, epoch: uint256) -> uint256:
+    """
+    @notice When the commits of an epoch that is not posted were closed. Those closed under an earlier attempt are void.
+    @param instance_id An instance
+    @param epoch An epoch after the last posted one
+    @return The moment; 0 when there are none
+    """
+    stored: uint256 = self._epochs[instance_id][epoch].commitsClosedAt
+    if stored >> MOMENT_BITS != self._instances[instance_id].attempt:
+        return 0
+    return stored & MOMENT_MASK
+
+
+@internal
+@view
 def _awaits_epoch(instance_id: uint256, epoch: uint256) -> bool:
     """
     @notice Whether an epoch's commits are closed and it can still be posted.
@@ -612,7 +815,7 @@ def _awaits_epoch(instance_id: uint256, epoch: uint256) -> bool:
     @param epoch The epoch after the last posted one
     @return Whether it is waited for
     """
-    closed_at: uint256 = self._epochs[instance_id][epoch].commitsClosedAt
+    closed_at: uint256 = self._closed_at(instance_id, epoch)
     return closed_at != 0 and not self._is_past(closed_at + LIVENESS_PERIOD)
 
 

@@ -9,10 +9,16 @@
         client finally slashable. It is deployed last and checks that the contracts before it belong together.
 """
 
+from .interfaces import IDataDemands
 from .interfaces import IModelParameterChain
 from .interfaces import IRewardManager
 from .interfaces import IStakingRegistry
+from .interfaces import IVerifier
 from .modules import limits
+
+
+# How many challenge windows and answer periods an epoch can be held at the most, before it is final.
+HELD: constant(uint256) = 2
 
 
 MODEL_PARAMETER_CHAIN: public(immutable(address))
@@ -59,11 +65,25 @@ def __init__(modelParameterChain: address, stakingRegistry: address, slashMargin
     assert (
         staticcall registry.SLASH_TREASURY_ADDRESS() == staticcall mps_chain.SLASH_TREASURY_ADDRESS()
     ), "SlashingManager: slash treasuries differ"
+    demands: address = staticcall mps_chain.DATA_DEMANDS()
+    for verifier: address in [
+        staticcall mps_chain.SUBMISSION_VERIFIER(),
+        staticcall mps_chain.VECTOR_VERIFIER(),
+        staticcall mps_chain.VERDICT_VERIFIER(),
+        demands,
+    ]:
+        assert verifier.is_contract, "SlashingManager: verifier is not a contract"
+        assert (
+            staticcall IVerifier(verifier).MODEL_PARAMETER_CHAIN() == modelParameterChain
+        ), "SlashingManager: verifier names another chain"
     # Who leaves in the very second in which commits are closed is still within reach: its epoch is posted within one
-    # liveness period, final one window later, and anyone then has the margin to slash.
+    # liveness period, final when it has been held for as long as it can be, and anyone then has the margin to slash.
+    held: uint256 = HELD * (
+        staticcall mps_chain.CHALLENGE_WINDOW() + staticcall IDataDemands(demands).ANSWER_PERIOD()
+    )
     assert (
         staticcall registry.STAKING_PERIOD()
-        >= staticcall mps_chain.LIVENESS_PERIOD() + staticcall mps_chain.CHALLENGE_WINDOW() + slashMargin
+        >= staticcall mps_chain.LIVENESS_PERIOD() + held + slashMargin
     ), "SlashingManager: staking period is too short"
     MODEL_PARAMETER_CHAIN = modelParameterChain
     STAKING_REGISTRY = stakingRegistry

@@ -1,4 +1,4 @@
-"""The constructors: six contracts that do not belong together cannot be deployed as if they did."""
+"""The constructors: ten contracts that do not belong together cannot be deployed as if they did."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import pytest
 
 from tests.contracts.world import (
     AGGREGATOR_BOND,
+    ANSWER_PERIOD,
     CHALLENGE_WINDOW,
+    CHALLENGER_SHARE,
     LIVENESS_PERIOD,
     SLASH_MARGIN,
     STAKING_PERIOD,
@@ -21,11 +23,13 @@ from tests.contracts.world import (
 )
 
 
-def test_the_six_find_each_other(protocol: Protocol) -> None:
+def test_the_ten_find_each_other(protocol: Protocol) -> None:
     assert protocol.registry.SLASHING_MANAGER() == protocol.slashing.address
     assert protocol.rewards.MODEL_PARAMETER_CHAIN() == protocol.chain.address
     assert protocol.chain.REWARD_MANAGER() == protocol.rewards.address
     assert protocol.slashing.MODEL_PARAMETER_CHAIN() == protocol.chain.address
+    for verifier in protocol.verifiers:
+        assert verifier.MODEL_PARAMETER_CHAIN() == protocol.chain.address
 
 
 @pytest.mark.parametrize(
@@ -45,6 +49,10 @@ def test_the_six_find_each_other(protocol: Protocol) -> None:
         ({"aggregatorBond": 0}, "ModelParameterChain: aggregator bond is zero"),
         ({"challengeWindow": 0}, "ModelParameterChain: challenge window is zero"),
         ({"livenessPeriod": 0}, "ModelParameterChain: liveness period is zero"),
+        ({"challengerShare": 0}, "ModelParameterChain: challenger share is zero"),
+        ({"challengerShare": 5 * 10**7 + 1}, "ModelParameterChain: challenger share is more than half"),
+        ({"demandDeposit": 0}, "DataDemands: demand deposit is zero"),
+        ({"answerPeriod": 0}, "DataDemands: answer period is zero"),
         ({"slashTreasury": ZERO}, "ModelParameterChain: registry names another slash treasury"),
         ({"verdictsFrom": ZERO}, "SlashingManager: model parameter chain is not a contract"),
         ({"slashedRegistry": ZERO}, "SlashingManager: staking registry is not a contract"),
@@ -53,6 +61,7 @@ def test_the_six_find_each_other(protocol: Protocol) -> None:
         ({"stakingPeriod": STAKING_PERIOD - 1}, "SlashingManager: staking period is too short"),
         ({"challengeWindow": CHALLENGE_WINDOW + 1}, "SlashingManager: staking period is too short"),
         ({"livenessPeriod": LIVENESS_PERIOD + 1}, "SlashingManager: staking period is too short"),
+        ({"answerPeriod": ANSWER_PERIOD + 1}, "SlashingManager: staking period is too short"),
     ],
 )
 def test_a_constructor_refuses_what_makes_no_sense(
@@ -75,7 +84,52 @@ def test_a_second_chain_of_one_reward_manager_is_refused(protocol: Protocol) -> 
             AGGREGATOR_BOND,
             CHALLENGE_WINDOW,
             LIVENESS_PERIOD,
+            CHALLENGER_SHARE,
+            [verifier.address for verifier in protocol.verifiers],
         )
+
+
+@pytest.fixture
+def named(deployer: Any) -> list[str]:
+    """Where the four verifiers will be, once the contracts before them are there."""
+    return [next_address(deployer, ahead) for ahead in range(5, 9)]
+
+
+@pytest.mark.parametrize("which", range(4))
+def test_a_verifier_that_nobody_can_be_is_refused(deployer: Any, admin: Any, named: list[str], which: int) -> None:
+    named[which] = ZERO
+    with boa.reverts("ModelParameterChain: verifier is the zero address"):
+        Protocol.deploy(deployer, admin, verifiers=named)
+
+
+@pytest.mark.parametrize(("which", "other"), [(0, 1), (0, 3), (1, 2), (3, 2)])
+def test_a_verifier_is_named_once(deployer: Any, admin: Any, named: list[str], which: int, other: int) -> None:
+    named[which] = named[other]
+    with boa.reverts("ModelParameterChain: verifier is named twice"):
+        Protocol.deploy(deployer, admin, verifiers=named)
+
+
+@pytest.mark.parametrize("which", range(4))
+def test_a_verifier_that_is_no_contract_is_not_sealed(
+    deployer: Any, admin: Any, stranger: Any, named: list[str], which: int
+) -> None:
+    named[which] = stranger
+    with boa.reverts("SlashingManager: verifier is not a contract"):
+        Protocol.deploy(deployer, admin, verifiers=named)
+
+
+@pytest.mark.parametrize("which", range(4))
+def test_a_verifier_of_another_chain_is_not_sealed(
+    deployer: Any, admin: Any, protocol: Protocol, named: list[str], which: int
+) -> None:
+    named[which] = protocol.verifiers[which].address
+    with boa.reverts("SlashingManager: verifier names another chain"):
+        Protocol.deploy(deployer, admin, verifiers=named)
+
+
+def test_a_challenger_may_have_half_of_the_bond(deployer: Any, admin: Any) -> None:
+    protocol = Protocol.deploy(deployer, admin, challengerShare=5 * 10**7)
+    assert protocol.chain.CHALLENGER_SHARE() == 5 * 10**7
 
 
 def test_a_slashing_manager_is_refused_that_the_registry_does_not_name(

@@ -9,6 +9,7 @@ import pytest
 from eth_utils import keccak
 
 from tests.contracts.world import (
+    AGGREGATOR_BOND,
     CHALLENGE_WINDOW,
     LIVENESS_PERIOD,
     NO_HASH,
@@ -386,6 +387,6 @@ def test_the_settlement_lists_who_is_paid_for_every_final_epoch(run: Run, chain:
 def test_the_chain_says_how_it_was_built(protocol: Protocol, chain: Any) -> None:
     assert chain.REWARD_MANAGER() == protocol.rewards.address
     assert chain.SLASH_TREASURY_ADDRESS() == protocol.slash_treasury.address
-    assert chain.AGGREGATOR_BOND() == 3 * 10**18
+    assert chain.AGGREGATOR_BOND() == AGGREGATOR_BOND
     assert chain.CHALLENGE_WINDOW() == CHALLENGE_WINDOW
     assert chain.LIVENESS_PERIOD() == LIVENESS_PERIOD

@@ -25,11 +25,15 @@ FEE_PER_EPOCH = ETHER // 100 + 7
 FEE_SCALE = 10**8
 PROTOCOL_FEE_PERCENTAGE = 2_000_003
 CLIENTS_FEE = FEE_PER_EPOCH * (FEE_SCALE - PROTOCOL_FEE_PERCENTAGE) // FEE_SCALE
-AGGREGATOR_BOND = 3 * ETHER
+AGGREGATOR_BOND = 3 * ETHER + 7
+CHALLENGER_SHARE = 40_000_001
+CHALLENGE_REWARD = AGGREGATOR_BOND * CHALLENGER_SHARE // FEE_SCALE
+DEMAND_DEPOSIT = ETHER // 500
 CHALLENGE_WINDOW = 100
 LIVENESS_PERIOD = 1_000
 SLASH_MARGIN = 50
-STAKING_PERIOD = LIVENESS_PERIOD + CHALLENGE_WINDOW + SLASH_MARGIN
+ANSWER_PERIOD = 30
+STAKING_PERIOD = LIVENESS_PERIOD + 2 * CHALLENGE_WINDOW + 2 * ANSWER_PERIOD + SLASH_MARGIN
 
 BLOCK_GAS = 32_000_000
 
@@ -103,25 +107,34 @@ def gas_of(contract: Any) -> int:
 
 @dataclass(frozen=True)
 class Protocol:
-    """The six contracts of one deployment."""
+    """The ten contracts of one deployment."""
 
     slash_treasury: Any
     reward_treasury: Any
     registry: Any
     rewards: Any
     chain: Any
+    submissions: Any
+    vectors: Any
+    verdicts: Any
+    demands: Any
     slashing: Any
+
+    @property
+    def verifiers(self) -> tuple[Any, Any, Any, Any]:
+        """The contracts that can overturn an epoch."""
+        return self.submissions, self.vectors, self.verdicts, self.demands
 
     @classmethod
     def deploy(cls, deployer: Any, admin: Any, **changes: Any) -> Protocol:
-        """Deploy the six in their order; `changes` are constructor arguments that are not the usual ones."""
+        """Deploy the ten in their order; `changes` are constructor arguments that are not the usual ones."""
         with boa.env.prank(deployer):
             slash_treasury = deployer_of("SlashTreasury").deploy(admin)
             reward_treasury = deployer_of("RewardTreasury").deploy(admin)
             registry = deployer_of("StakingRegistry").deploy(
                 changes.get("stakeAmount", STAKE_AMOUNT),
                 changes.get("stakingPeriod", STAKING_PERIOD),
-                changes.get("slashingManager", next_address(deployer, 3)),
+                changes.get("slashingManager", next_address(deployer, 7)),
                 changes.get("registrySlashTreasury", slash_treasury.address),
             )
             rewards = deployer_of("RewardManager").deploy(
@@ -132,19 +145,31 @@ class Protocol:
                 changes.get("stakingRegistry", registry.address),
                 changes.get("modelParameterChain", next_address(deployer, 1)),
             )
+            named = [next_address(deployer, ahead) for ahead in range(1, 5)]
             chain = deployer_of("ModelParameterChain").deploy(
                 changes.get("rewardManager", rewards.address),
                 changes.get("slashTreasury", changes.get("registrySlashTreasury", slash_treasury.address)),
                 changes.get("aggregatorBond", AGGREGATOR_BOND),
                 changes.get("challengeWindow", CHALLENGE_WINDOW),
                 changes.get("livenessPeriod", LIVENESS_PERIOD),
+                changes.get("challengerShare", CHALLENGER_SHARE),
+                changes.get("verifiers", named),
+            )
+            submissions = deployer_of("SubmissionVerifier").deploy(chain.address)
+            vectors = deployer_of("VectorVerifier").deploy(chain.address)
+            verdicts = deployer_of("VerdictVerifier").deploy(chain.address)
+            demands = deployer_of("DataDemands").deploy(
+                chain.address,
+                changes.get("demandDeposit", DEMAND_DEPOSIT),
+                changes.get("answerPeriod", ANSWER_PERIOD),
             )
             slashing = deployer_of("SlashingManager").deploy(
                 changes.get("verdictsFrom", chain.address),
                 changes.get("slashedRegistry", registry.address),
                 changes.get("slashMargin", SLASH_MARGIN),
             )
-        return cls(slash_treasury, reward_treasury, registry, rewards, chain, slashing)
+        verifiers = (submissions, vectors, verdicts, demands)
+        return cls(slash_treasury, reward_treasury, registry, rewards, chain, *verifiers, slashing)
 
     def stake(self, client: Any) -> None:
         """Make an account a client."""
@@ -274,6 +299,16 @@ class Run:
         """Close the commits of the next epoch and post it."""
         self.close()
         return self.post(**changes)
+
+    def overturn(self, epoch: int, challenger: Any, fraud_case: int = 1) -> None:
+        """Have an epoch overturned, and forget what came after it."""
+        self.chain.overturnEpoch(self.instance, epoch, challenger, fraud_case, sender=self.protocol.submissions.address)
+        del self.headers[epoch - 1 :]
+        self.attempt += 1
+
+    def demand(self, header: Header, watcher: Any) -> int:
+        """Demand the commits of a posted epoch."""
+        return self.protocol.demands.demand(header.words, 0, 0, 0, sender=watcher, value=DEMAND_DEPOSIT)
 
     def finalize(self) -> None:
         """Let the challenge window pass and make the next epoch final."""
