@@ -142,7 +142,7 @@ class RunningGram:
 
 
 def _leaf_products_numpy(left: Int16Array, right: Int16Array) -> Int64Array:
-    """The same through float64, exact because 4,096 products of 2**30 stay far below 2**53."""
+    """Inner products leaf by leaf, through float64: exact because 4,096 products of 2**30 stay far below 2**53."""
     starts = range(0, left.shape[1], LEAF_VALUES)
     products = np.empty((len(starts), left.shape[0], right.shape[0]), dtype=np.int64)
     for leaf, start in enumerate(starts):
@@ -152,16 +152,8 @@ def _leaf_products_numpy(left: Int16Array, right: Int16Array) -> Int64Array:
     return products
 
 
-def _leaf_products(left: Int16Array, right: Int16Array, route: GramRoute) -> Int64Array:
-    if route is GramRoute.NUMPY:
-        return _leaf_products_numpy(left, right)
-    return kernels.leaf_products(left, right, left is right)
-
-
-def _leaf_norms(rows: Int16Array, route: GramRoute) -> Int64Array:
-    if route is GramRoute.NUMPY:
-        return np.stack([_leaf_products_numpy(row[None], row[None])[:, 0, 0] for row in rows], axis=1)
-    return kernels.leaf_norms(rows)
+def _leaf_norms_numpy(rows: Int16Array) -> Int64Array:
+    return np.stack([_leaf_products_numpy(row[None], row[None])[:, 0, 0] for row in rows], axis=1)
 
 
 def _moved(updates: Int16Array, last_updates: Int16Array, absent: Sequence[int]) -> Int16Array:
@@ -171,6 +163,19 @@ def _moved(updates: Int16Array, last_updates: Int16Array, absent: Sequence[int])
     moved = updates.copy()
     moved[list(absent)] = last_updates[list(absent)]
     return moved
+
+
+def _leaf_gram_numpy(
+    updates: Int16Array, last_updates: Int16Array, last_delta: Int16Array, base: Int32Array, absent: Sequence[int]
+) -> tuple[Int64Array, Int64Array, Int64Array]:
+    """As kernels.leaf_gram."""
+    moved = _moved(updates, last_updates, absent)
+    others = (updates, last_updates, last_delta[None, :])
+    rows = np.concatenate([_leaf_products_numpy(moved, other) for other in others], axis=2)
+    norms = np.concatenate([_leaf_norms_numpy(last_updates), _leaf_norms_numpy(last_delta[None, :])], axis=1)
+    starts = np.arange(0, len(base), LEAF_VALUES)
+    along = np.stack([np.add.reduceat(row.astype(np.int64) * base, starts) for row in moved], axis=1)
+    return rows, norms, along
 
 
 def running_gram(
@@ -194,27 +199,26 @@ def running_gram(
     Raises:
         WrongVector: if a dtype or shape is another, n exceeds 64 or d exceeds 2**30.
     """
-    n, d = _checked(updates, last_updates, last_delta, base)
-    moved = _moved(updates, last_updates, absent)
-    rows: Int64Array = np.empty((-(-d // LEAF_VALUES), n, 2 * n + 1), dtype=np.int64)
-    rows[:, :, :n] = _leaf_products(moved, updates, route)
-    rows[:, :, n : 2 * n] = _leaf_products(moved, last_updates, route)
-    rows[:, :, 2 * n] = _leaf_products(moved, last_delta[None, :], route)[:, :, 0]
+    n, _ = _checked(updates, last_updates, last_delta, base)
+    seats = np.arange(n)
+    gone: npt.NDArray[np.intp] = np.array(absent, dtype=np.intp)
+    if route is GramRoute.NUMPY:
+        rows, norms, along = _leaf_gram_numpy(updates, last_updates, last_delta, base, absent)
+    else:
+        rows, norms, along = kernels.leaf_gram(updates, last_updates, last_delta, base, ~np.isin(seats, gone))
 
     common: Int64Array = np.empty((len(rows), 3 * n + 1), dtype=np.int64)
-    seats = np.arange(n)
     common[:, :n] = rows[:, seats, seats]
-    common[:, n : 2 * n] = _leaf_norms(last_updates, route)
+    common[:, n : 2 * n] = norms[:, :n]
     common[:, 2 * n : 3 * n] = rows[:, :, 2 * n]
-    common[:, 3 * n] = _leaf_norms(last_delta[None, :], route)[:, 0]
-    gone: npt.NDArray[np.intp] = np.array(absent, dtype=np.intp)
+    common[:, 3 * n] = norms[:, n]
     common[:, gone] = 0
     common[:, 2 * n + gone] = 0
 
     base_norms = kernels.leaf_model_norms(base)
     return RunningGram(
         rows=np.cumsum(rows, axis=0, out=rows),
-        base=WideSums.running(kernels.leaf_model_products(moved, base)),
+        base=WideSums.running(along),
         common=np.cumsum(common, axis=0, out=common),
         base_norm=WideSums(np.cumsum(base_norms[:, 0]), np.cumsum(base_norms[:, 1])),
     )
