@@ -36,6 +36,10 @@ _NARROW_LIMIT = ((1 << 31) - 1) // (2 * _NARROW_VALUES // _VECTOR)
 """Where the largest absolute values of two rows have at most this product, no int32 sum of theirs overflows."""
 
 
+_MEAN_VALUES = 1024
+"""Values whose weighted sums are kept in the first-level cache while the seats are walked through."""
+
+
 @intrinsic  # type: ignore[misc]
 def _narrow_tile(typing_context: Any, block: Any, i0: Any, i1: Any, j0: Any, j1: Any) -> Any:
     """The four inner products of rows i0 and i1 with rows j0 and j1 of int16[rows, BLOCK_VALUES], within _NARROW_LIMIT.
@@ -241,16 +245,23 @@ def weighted_floor_mean(updates: Int16Array, weights: Int64Array, total: int) ->
     """
     n, d = updates.shape
     mean = np.empty(d, dtype=np.int16)
-    blocks = (d + BLOCK_VALUES - 1) // BLOCK_VALUES
+    inverse = 1.0 / total
+    blocks = (d + _MEAN_VALUES - 1) // _MEAN_VALUES
     for block in prange(blocks):
-        start = block * BLOCK_VALUES
-        stop = min(start + BLOCK_VALUES, d)
-        sums = np.zeros(BLOCK_VALUES, dtype=np.int64)
+        start = block * _MEAN_VALUES
+        stop = min(start + _MEAN_VALUES, d)
+        sums = np.zeros(_MEAN_VALUES, dtype=np.int64)
         for i in range(n):
             weight = weights[i]
             if weight != 0:
-                for k in range(start, stop):
-                    sums[k - start] += weight * updates[i, k]
-        for k in range(start, stop):
-            mean[k] = sums[k - start] // total
+                values = updates[i, start:stop]
+                for k in range(len(values)):
+                    sums[k] += weight * np.int64(values[k])
+        own = mean[start:stop]
+        for k in range(len(own)):
+            # No vector unit divides integers. The quotient by way of a float is at most one off, for it stays below
+            # 2**16 and the float is right to 50 bits; the remainder, in integers, says whether it is.
+            quotient = np.int64(np.float64(sums[k]) * inverse)
+            remainder = sums[k] - quotient * total
+            own[k] = quotient + np.int64(remainder >= total) - np.int64(remainder < 0)
     return mean
