@@ -107,9 +107,9 @@ def challengeFigures(
         # What is malformed in the epoch before is that epoch's fault and says nothing about this one.
         fault = False
         if readable:
-            products: figures.Products = figures._products(n, row, common)
+            products: int256[194] = figures._entries(row, 2 * n + 1)
             product: int256 = carriedOver._product(carriedOver._seat(carried, seat))
-            fault = product != carriedOver._weighted_sum(carried, n, products.updates)
+            fault = product != carriedOver._weighted_sum(carried, n, products, 0)
             if not self._took_part(header, seat):
                 fault = fault or lists._entry(stats, seat) != empty(bytes32)
             elif not fault:
@@ -117,12 +117,13 @@ def challengeFigures(
                 if self._opens(stats, seat, lists.FIGURES, own) and len(own) == entriesOf.CLIENT_SIZE:
                     response: int256 = 0
                     if header.epoch > 1:
-                        response = carriedOver._weighted_sum(previousCarried, n, products.last)
+                        response = carriedOver._weighted_sum(previousCarried, n, products, n)
                         response -= carriedOver._product(carriedOver._seat(previousCarried, seat))
                     client: int256[23] = entriesOf._client(own)
                     fault = client[entriesOf.RESPONSE] != response or not figures._follow(
                         client,
                         products,
+                        figures._entries(common, 3 * n + 1),
                         seat,
                         n,
                         header.participants,
@@ -315,7 +316,7 @@ def _took_part(header: headers.Header, seat: uint256) -> bool:
 @pure
 def _hash(tag: bytes1, content: Bytes[2112]) -> bytes32:
     """
-    @notice The hash by which lists, their entries and what is carried are known. One function is what fits a contract.
+    @notice The hash by which lists, their entries and what is carried are known; in one place, because code is scarce.
     @param tag What it is
     @param content It
     @return Its hash

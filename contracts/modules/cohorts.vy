@@ -34,24 +34,37 @@ def _medians_follow(cohort: int256[23], participants: uint256, entries: Bytes[12
     @param entries Their entries, joined
     @return Whether they do
     """
-    below: uint256[3] = empty(uint256[3])
-    not_above: uint256[3] = empty(uint256[3])
-    for k: uint256 in range(participants, bound=limits.MAX_COHORT):
-        norm: int256 = figures._short(extract32(entries, stats.CLIENT_SIZE * k, output_type=uint256) >> 192)
-        scores: uint256 = extract32(entries, stats.CLIENT_SIZE * k + _KRUM_END - 32, output_type=uint256)
-        values: int256[3] = [norm, figures._long(scores >> 64), figures._short(scores)]
-        for i: uint256 in range(3):
-            # The three medians are next to each other, in this order.
-            median: int256 = cohort[unsafe_add(stats.MEDIAN_NORM, i)]
-            if values[i] <= median:
-                not_above[i] = unsafe_add(not_above[i], 1)
-                if values[i] < median:
-                    below[i] = unsafe_add(below[i], 1)
+    median_norm: int256 = cohort[stats.MEDIAN_NORM]
+    median_krum: int256 = cohort[stats.MEDIAN_KRUM]
+    median_normalised: int256 = cohort[stats.MEDIAN_NORMALISED_KRUM]
+    norms: figures.Order = empty(figures.Order)
+    krums: figures.Order = empty(figures.Order)
+    normalised_krums: figures.Order = empty(figures.Order)
+    start: uint256 = 0
+    for _: uint256 in range(participants, bound=limits.MAX_COHORT):
+        norm: int256 = figures._short(extract32(entries, start, output_type=uint256) >> 192)
+        scores: uint256 = extract32(entries, unsafe_add(start, _KRUM_END - 32), output_type=uint256)
+        start = unsafe_add(start, stats.CLIENT_SIZE)
+        krum: int256 = figures._long(scores >> 64)
+        normalised: int256 = figures._short(scores)
+        if norm <= median_norm:
+            norms.notAbove = unsafe_add(norms.notAbove, 1)
+            if norm < median_norm:
+                norms.below = unsafe_add(norms.below, 1)
+        if krum <= median_krum:
+            krums.notAbove = unsafe_add(krums.notAbove, 1)
+            if krum < median_krum:
+                krums.below = unsafe_add(krums.below, 1)
+        if normalised <= median_normalised:
+            normalised_krums.notAbove = unsafe_add(normalised_krums.notAbove, 1)
+            if normalised < median_normalised:
+                normalised_krums.below = unsafe_add(normalised_krums.below, 1)
     middle: uint256 = (max(participants, 1) - 1) // 2
-    follow: bool = True
-    for i: uint256 in range(3):
-        follow = follow and below[i] <= middle and middle < not_above[i]
-    return follow
+    return (
+        figures._is_number(middle, norms)
+        and figures._is_number(middle, krums)
+        and figures._is_number(middle, normalised_krums)
+    )
 
 
 @internal
@@ -70,14 +83,16 @@ def _step_follows(cohort: int256[23], n: uint256, common: Bytes[1600], carried_b
     step: int256 = 0
     unrelated: int256 = 0
     if not first:
+        # So that a word can end where the first seat does.
+        padded: Bytes[1545] = concat(x"000000000000000000", carried_before)
         for seat: uint256 in range(n, bound=limits.MAX_COHORT):
-            content: uint256 = carried._seat(carried_before, seat)
+            content: uint256 = extract32(padded, carried.SEAT_SIZE * seat, output_type=uint256) & carried.SEAT_MASK
             weight: int256 = carried._weight(content)
             if weight != 0:
                 last_norm: int256 = figures._short(extract32(common, 8 * (n + seat), output_type=uint256) >> 192)
-                weights += weight
-                step += weight * carried._product(content)
-                unrelated += weight**2 * last_norm
+                weights = unsafe_add(weights, weight)
+                step = unsafe_add(step, unsafe_mul(weight, carried._product(content)))
+                unrelated = unsafe_add(unrelated, unsafe_mul(unsafe_mul(weight, weight), last_norm))
     norms: uint256 = extract32(common, 24 * n + 20 - 32, output_type=uint256)
     return (
         cohort[stats.DELTA_NORM] == figures._short(norms >> 96)

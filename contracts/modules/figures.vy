@@ -17,17 +17,15 @@ from . import thresholds
 from . import wide
 
 
-# The inner products of one epoch that concern one seat, named as in `Gram` in fedblocks.aggregation.gram.
-struct Products:
-    updates: int256[64]
-    last: int256[64]
-    delta: int256
-    base: int256
-    norms: int256[64]
-    lastNorms: int256[64]
-    along: int256[64]
-    deltaNorm: int256
-    baseNorm: int256
+# A row is named by its entries, as in `Gram` in fedblocks.aggregation.gram. Of a seat's row, with n seats, entry j is its product
+# with the update of seat j, n + j that with its last one, 2 n that with the last global delta, 2 n + 1 that with the base model.
+# Of the common row, entry j is the squared length of seat j's update, n + j that of its last one, 2 n + j the product of its
+# update and the last global delta, 3 n the squared length of that delta, and 3 n + 1 that of the base model.
+
+# How many of some values are below one, and how many are not above it.
+struct Order:
+    below: uint256
+    notAbove: uint256
 
 
 _OFFSET_64: constant(int256) = 2**63
@@ -60,42 +58,31 @@ def _common_size(n: uint256) -> uint256:
 
 @internal
 @pure
-def _products(n: uint256, row: Bytes[1600], common: Bytes[1600]) -> Products:
+def _entries(content: Bytes[1600], count: uint256) -> int256[194]:
     """
-    @notice Take a seat's row and the common row apart.
-    @param n The number of seats
-    @param row The seat's row, of the right length
-    @param common The common row, of the right length
-    @return The products in them
+    @notice Take a row apart.
+    @param content The row, of the right length
+    @param count How many of its entries have eight bytes; there is one more, of twelve
+    @return Its entries
     """
-    products: Products = empty(Products)
+    entries: int256[194] = empty(int256[194])
     # So that a word can end where the first entry does.
-    padded: Bytes[1624] = concat(empty(bytes24), row)
+    padded: Bytes[1624] = concat(empty(bytes24), content)
     position: uint256 = 0
-    for j: uint256 in range(n, bound=limits.MAX_COHORT):
-        products.updates[j] = self._short(extract32(padded, position, output_type=uint256))
-        products.last[j] = self._short(extract32(padded, unsafe_add(position, 8 * n), output_type=uint256))
+    for i: uint256 in range(count, bound=3 * limits.MAX_COHORT + 1):
+        word: uint256 = extract32(padded, position, output_type=uint256) & (2**64 - 1)
+        entries[i] = unsafe_sub(convert(word, int256), _OFFSET_64)
         position = unsafe_add(position, 8)
-    products.delta = self._short(extract32(padded, 16 * n, output_type=uint256))
-    products.base = self._long(extract32(padded, 16 * n + 12, output_type=uint256))
-
-    padded = concat(empty(bytes24), common)
-    position = 0
-    for j: uint256 in range(n, bound=limits.MAX_COHORT):
-        products.norms[j] = self._short(extract32(padded, position, output_type=uint256))
-        products.lastNorms[j] = self._short(extract32(padded, unsafe_add(position, 8 * n), output_type=uint256))
-        products.along[j] = self._short(extract32(padded, unsafe_add(position, 16 * n), output_type=uint256))
-        position = unsafe_add(position, 8)
-    products.deltaNorm = self._short(extract32(padded, 24 * n, output_type=uint256))
-    products.baseNorm = self._long(extract32(padded, 24 * n + 12, output_type=uint256))
-    return products
+    entries[count] = self._long(extract32(padded, position + 4, output_type=uint256))
+    return entries
 
 
 @internal
 @pure
 def _follow(
     own: int256[23],
-    products: Products,
+    row: int256[194],
+    common: int256[194],
     seat: uint256,
     n: uint256,
     participants: uint256,
@@ -106,7 +93,8 @@ def _follow(
     """
     @notice Whether a participant's figures follow from inner products: all but the response.
     @param own Its figures
-    @param products The inner products
+    @param row The entries of its row
+    @param common The entries of the common row
     @param seat Its seat
     @param n The number of seats
     @param participants The seats that took part
@@ -115,40 +103,40 @@ def _follow(
     @param normalised_bound The same on normalised updates
     @return Whether they do
     """
-    norm: int256 = products.norms[seat]
-    base_norm: int256 = products.baseNorm
+    norm: int256 = common[seat]
+    base: int256 = row[2 * n + 1]
+    base_norm: int256 = common[3 * n + 1]
     return (
         own[stats.NORM] == norm
-        and own[stats.LAST_NORM] == products.lastNorms[seat]
-        and own[stats.OWN_LAST] == products.last[seat]
-        and own[stats.DELTA] == products.delta
-        and own[stats.BASE] == products.base
-        and own[stats.CORRELATION]
-        == self._cosine(base_norm + products.base, base_norm, base_norm + 2 * products.base + norm)
-        and self._earlier_follow(own, products, seat, n)
-        and self._peers_follow(own, products, seat, n, participants, rules, krum_bound, normalised_bound)
+        and own[stats.LAST_NORM] == common[n + seat]
+        and own[stats.OWN_LAST] == row[n + seat]
+        and own[stats.DELTA] == row[2 * n]
+        and own[stats.BASE] == base
+        and own[stats.CORRELATION] == self._cosine(base_norm + base, base_norm, base_norm + 2 * base + norm)
+        and self._earlier_follow(own, row, common, n)
+        and self._peers_follow(own, row, common, seat, n, participants, rules, krum_bound, normalised_bound)
     )
 
 
 @internal
 @pure
-def _earlier_follow(own: int256[23], products: Products, seat: uint256, n: uint256) -> bool:
+def _earlier_follow(own: int256[23], row: int256[194], common: int256[194], n: uint256) -> bool:
     """
     @notice Whether the figures follow that compare an update with the seats' last ones and with the last global delta.
-    @param own The figures
-    @param products The inner products
-    @param seat The seat
+    @param own The figures, of which the squared length is known to be right
+    @param row The entries of the seat's row
+    @param common The entries of the common row
     @param n The number of seats
     @return Whether they do
     """
-    norm: int256 = products.norms[seat]
-    nearest: int256 = norm + products.deltaNorm - 2 * products.delta
+    norm: int256 = own[stats.NORM]
+    nearest: int256 = norm + common[3 * n] - 2 * row[2 * n]
     replayed: int256 = stats.NO_SEAT
     replayed_product: int256 = 0
     replayed_norm: int256 = 0
     for other: uint256 in range(n, bound=limits.MAX_COHORT):
-        product: int256 = products.last[other]
-        other_norm: int256 = products.lastNorms[other]
+        product: int256 = row[unsafe_add(n, other)]
+        other_norm: int256 = common[unsafe_add(n, other)]
         distance: int256 = unsafe_sub(unsafe_add(norm, other_norm), unsafe_mul(2, product))
         if distance < nearest:
             nearest = distance
@@ -173,7 +161,8 @@ def _earlier_follow(own: int256[23], products: Products, seat: uint256, n: uint2
 @pure
 def _peers_follow(
     own: int256[23],
-    products: Products,
+    row: int256[194],
+    common: int256[194],
     seat: uint256,
     n: uint256,
     participants: uint256,
@@ -183,8 +172,10 @@ def _peers_follow(
 ) -> bool:
     """
     @notice Whether the figures follow that compare an update with the others'; arguments as for _follow.
+    @dev Nothing is sorted: how many distances are below a value, and how many are not above it, tells its place among them.
     @param own The figures
-    @param products The inner products
+    @param row The entries of the seat's row
+    @param common The entries of the common row
     @param seat The seat
     @param n The number of seats
     @param participants The seats that took part
@@ -193,16 +184,25 @@ def _peers_follow(
     @param normalised_bound The same on normalised updates
     @return Whether they do
     """
-    norm: int256 = products.norms[seat]
+    norm: int256 = own[stats.NORM]
+    typical: int256 = own[stats.TYPICAL_DISTANCE]
+    peer: int256 = own[stats.PEER_DISTANCE]
+    delta_norm: int256 = common[3 * n]
+    own_along: int256 = common[2 * n + seat]
     outlying_bound: int256 = norm * rules[thresholds.OUTLYING_OPPOSED_PERCENT] ** 2
     strong_bound: int256 = norm * rules[thresholds.OPPOSED_PERCENT] ** 2
-    own_left: int256 = norm * products.deltaNorm - products.along[seat] ** 2
+    own_left: int256 = norm * delta_norm - own_along * own_along
     related_bound: int256 = own_left * rules[thresholds.GLOBAL_RELATED_PERCENT] ** 2
 
-    distances: DynArray[int256, 64] = []
-    normalised: DynArray[int256, 64] = []
+    count: uint256 = 0
     nearest: int256 = stats.NO_SEAT
     nearest_distance: int256 = 0
+    typical_order: Order = empty(Order)
+    peer_order: Order = empty(Order)
+    krum_order: Order = empty(Order)
+    normalised_order: Order = empty(Order)
+    krum: int256 = 0
+    normalised_krum: int256 = 0
     related: int256 = 0
     opposed: int256 = 0
     outlying: int256 = 0
@@ -210,14 +210,32 @@ def _peers_follow(
     for other: uint256 in range(n, bound=limits.MAX_COHORT):
         if other == seat or (participants >> other) & 1 == 0:
             continue
-        product: int256 = products.updates[other]
-        other_norm: int256 = products.norms[other]
+        count = unsafe_add(count, 1)
+        product: int256 = row[other]
+        other_norm: int256 = common[other]
         distance: int256 = unsafe_sub(unsafe_add(norm, other_norm), unsafe_mul(2, product))
         if nearest == stats.NO_SEAT or distance < nearest_distance:
             nearest = convert(other, int256)
             nearest_distance = distance
-        distances.append(distance)
-        normalised.append(unsafe_mul(2, unsafe_sub(_COSINE_SCALE, self._cosine(product, norm, other_norm))))
+        if distance <= typical:
+            typical_order.notAbove = unsafe_add(typical_order.notAbove, 1)
+            if distance < typical:
+                typical_order.below = unsafe_add(typical_order.below, 1)
+        if distance <= peer:
+            peer_order.notAbove = unsafe_add(peer_order.notAbove, 1)
+            if distance < peer:
+                peer_order.below = unsafe_add(peer_order.below, 1)
+        if distance <= krum_bound:
+            krum_order.notAbove = unsafe_add(krum_order.notAbove, 1)
+            if distance < krum_bound:
+                krum_order.below = unsafe_add(krum_order.below, 1)
+                krum = unsafe_add(krum, distance)
+        distance = unsafe_mul(2, unsafe_sub(_COSINE_SCALE, self._cosine(product, norm, other_norm)))
+        if distance <= normalised_bound:
+            normalised_order.notAbove = unsafe_add(normalised_order.notAbove, 1)
+            if distance < normalised_bound:
+                normalised_order.below = unsafe_add(normalised_order.below, 1)
+                normalised_krum = unsafe_add(normalised_krum, distance)
         if product < 0:
             opposed = unsafe_add(opposed, 1)
             square: int256 = unsafe_mul(10_000, unsafe_mul(product, product))
@@ -227,28 +245,38 @@ def _peers_follow(
                 strongly = unsafe_add(strongly, 1)
         if own_left > 0:
             # What is left of either without its part along the last global delta, times |g|**2.
-            along: int256 = products.along[other]
-            other_left: int256 = unsafe_sub(unsafe_mul(other_norm, products.deltaNorm), unsafe_mul(along, along))
-            left: int256 = unsafe_sub(
-                unsafe_mul(product, products.deltaNorm), unsafe_mul(products.along[seat], along)
-            )
+            along: int256 = common[unsafe_add(unsafe_mul(2, n), other)]
+            other_left: int256 = unsafe_sub(unsafe_mul(other_norm, delta_norm), unsafe_mul(along, along))
+            left: int256 = unsafe_sub(unsafe_mul(product, delta_norm), unsafe_mul(own_along, along))
             if other_left > 0 and wide._compared(unsafe_mul(100, left), related_bound, other_left) >= 0:
                 related = unsafe_add(related, 1)
 
-    count: uint256 = len(distances)
-    borne: uint256 = self._tolerated(count + 1)
-    neighbours: uint256 = self._neighbours(count + 1)
-    return (
+    if not (
         own[stats.NEAREST] == nearest
         and own[stats.NEAREST_DISTANCE] == nearest_distance
         and own[stats.RELATED] == related
         and own[stats.OPPOSED] == opposed
         and own[stats.OPPOSED_OUTLYING] == outlying
         and own[stats.OPPOSED_STRONGLY] == strongly
-        and self._is_number(max(count, 1) - 1 >> 1, own[stats.TYPICAL_DISTANCE], distances)
-        and self._is_number(max(borne, 1) - 1, own[stats.PEER_DISTANCE], distances)
-        and own[stats.KRUM] == self._sum_of_nearest(neighbours, krum_bound, distances)
-        and own[stats.NORMALISED_KRUM] == self._sum_of_nearest(neighbours, normalised_bound, normalised)
+    ):
+        return False
+    if count == 0:
+        return (
+            typical == 0 and peer == 0 and own[stats.KRUM] == 0 and own[stats.NORMALISED_KRUM] == 0
+        )
+    neighbours: uint256 = self._neighbours(count + 1)
+    if neighbours == 0:
+        krum = 0
+        normalised_krum = 0
+    else:
+        # The order of equals does not matter: the rest of what is added up is as large as the bound.
+        krum += self._rest(neighbours, krum_order) * krum_bound
+        normalised_krum += self._rest(neighbours, normalised_order) * normalised_bound
+    return (
+        self._is_number((count - 1) // 2, typical_order)
+        and self._is_number(max(self._tolerated(count + 1), 1) - 1, peer_order)
+        and own[stats.KRUM] == krum
+        and own[stats.NORMALISED_KRUM] == normalised_krum
     )
 
 
@@ -276,49 +304,27 @@ def _neighbours(participants: uint256) -> uint256:
 
 @internal
 @pure
-def _is_number(rank: uint256, number: int256, values: DynArray[int256, 64]) -> bool:
+def _is_number(rank: uint256, order: Order) -> bool:
     """
-    @notice Whether a value has a certain place in the order of some values.
+    @notice Whether a value has a certain place among some values.
     @param rank The place, from 0, ascending
-    @param number The value
-    @param values The values; where there are none, it is to be zero
-    @return Whether it does: then no more than its place are below it, and more are not above it
+    @param order How many are below it, and how many not above
+    @return Whether it has
     """
-    if len(values) == 0:
-        return number == 0
-    below: uint256 = 0
-    not_above: uint256 = 0
-    for each: int256 in values:
-        if each <= number:
-            not_above = unsafe_add(not_above, 1)
-            if each < number:
-                below = unsafe_add(below, 1)
-    return below <= rank and rank < not_above
+    return order.below <= rank and rank < order.notAbove
 
 
 @internal
 @pure
-def _sum_of_nearest(count: uint256, bound: int256, distances: DynArray[int256, 64]) -> int256:
+def _rest(count: uint256, order: Order) -> int256:
     """
-    @notice The sum of the smallest of some distances.
-    @param count How many to add up
-    @param bound The largest of these; not looked at when there are none
-    @param distances The distances
-    @return Their sum
+    @notice How many of the smallest distances are as large as their bound.
+    @param count How many distances are added up, not none
+    @param order How many are below the bound, and how many not above
+    @return Their number
     """
-    if count == 0:
-        return 0
-    assert self._is_number(
-        count - 1, bound, distances
-    ), "VerdictVerifier: bound is not the largest distance that is added up"
-    total: int256 = 0
-    below: uint256 = 0
-    for distance: int256 in distances:
-        if distance < bound:
-            total = unsafe_add(total, distance)
-            below = unsafe_add(below, 1)
-    # The order of equals does not matter: the rest of them are as large as the bound.
-    return total + convert(count - below, int256) * bound
+    assert self._is_number(count - 1, order), "VerdictVerifier: bound is not the largest distance that is added up"
+    return convert(count - order.below, int256)
 
 
 @internal

@@ -228,7 +228,7 @@ def _cosine_above(product: int256, norms: int256, threshold: int256, scale: int2
 def _is_shorter(square: int256, other_square: int256, threshold: int256, scale: int256) -> bool:
     """
     @notice Whether one length is less than threshold / scale of another one.
-    @param square The square of the length, below 2**192
+    @param square The square of the length, within 2**192
     @param other_square The square of the other one
     @param threshold The threshold, at most 2**29
     @param scale What it is a fraction of, likewise

@@ -7,6 +7,9 @@
 @notice Compares products that do not fit a word, and takes roots.
 """
 
+# Products of integers below this, and their differences, fit a word.
+_HALF_WORD: constant(int256) = 2**127
+
 
 @internal
 @pure
@@ -18,6 +21,9 @@ def _compared(root: int256, left: int256, right: int256) -> int256:
     @param right The other
     @return 1, 0 or -1: root**2 is above, equal to or below left * right
     """
+    if abs(root) < _HALF_WORD and abs(left) < _HALF_WORD and abs(right) < _HALF_WORD:
+        difference: int256 = unsafe_sub(unsafe_mul(root, root), unsafe_mul(left, right))
+        return 1 if difference > 0 else (-1 if difference < 0 else 0)
     if (left < 0) != (right < 0) and left != 0 and right != 0:
         return 1
     square: uint256[2] = self._product(abs(root), abs(root))
