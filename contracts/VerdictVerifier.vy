@@ -67,8 +67,8 @@ def challengeFigures(
     normalisedBound: int256,
 ):
     """
-    @notice Case F4a: a seat's figures, or what is carried of its products, do not follow; an entry has not the length that it must
-            have; or an absent seat has one.
+    @notice Case F4a: a seat's figures, or what is carried of its products, do not follow; an entry has not the length that it
+            must have; or an absent seat has one.
     @param header The header of a pending epoch
     @param previous The header before it; not looked at in epoch 1
     @param seat The seat

@@ -4,7 +4,8 @@
 @title What is carried over
 @license Apache-2.0
 @author The FedBlocks developers
-@notice What an epoch leaves to the next one, 23 bytes for each seat: its counters (4), its weight (5) and its product M (14, offset).
+@notice What an epoch leaves to the next one, 23 bytes for each seat: its counters (4), its weight (5) and its product M
+        (14, offset).
 """
 
 from . import limits

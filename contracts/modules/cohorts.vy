@@ -27,8 +27,8 @@ _EVIDENCE_BADNESS: constant(uint256) = 8
 @pure
 def _medians_follow(cohort: int256[23], participants: uint256, entries: Bytes[12288]) -> bool:
     """
-    @notice Whether the medians of a cohort's figures follow from its participants'. A median is checked by counting how many are below
-            it and how many are not above it.
+    @notice Whether the medians of a cohort's figures follow from its participants'. A median is checked by counting how many
+            are below it and how many are not above it.
     @param cohort The cohort's figures
     @param participants How many took part
     @param entries Their entries, joined

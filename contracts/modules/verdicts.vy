@@ -197,7 +197,8 @@ def _clip_weight(norm: int256, median_norm: int256, samples: uint256, rules: int
     @param median_norm The median of the squared lengths
     @param samples How many samples its client has declared
     @param rules The thresholds
-    @return min(samples, cap) * floor(1024 * min(1, sqrt(median / norm))); 0 where the median is not positive and the update longer
+    @return min(samples, cap) * floor(1024 * min(1, sqrt(median / norm))); 0 where the update is longer and the median not
+            positive
     """
     clip: int256 = _CLIP_SCALE
     if norm > median_norm:
