@@ -87,6 +87,23 @@ def test_the_routes_agree_beyond_one_block_at_the_extremes_of_int16(n, d):
     assert gram(*arguments).base == (d << 46,) * n, "beyond 64 bits nothing wraps"
 
 
+@pytest.mark.parametrize(("x", "y"), [(8191, 8191), (-8191, 8191), (8192, -8192), (2047, -(1 << 15)), (2049, 1 << 14)])
+def test_the_largest_values_that_are_added_in_int32_do_not_overflow(x, y):
+    updates, last = np.full((3, 9000), x, dtype=np.int16), np.full((3, 9000), y, dtype=np.int16)
+    result = gram(updates, last, last[0], np.zeros(9000, dtype=np.int32))
+    assert result.last == ((9000 * x * y,) * 3,) * 3
+    assert result.delta == (9000 * x * y,) * 3
+    assert (result.norms, result.last_norms) == ((9000 * x * x,) * 3, (9000 * y * y,) * 3)
+
+
+def test_one_large_value_in_a_leaf_leaves_the_products_exact():
+    generator = np.random.default_rng(9)
+    updates, last = generator.integers(-400, 400, (2, 5, 10_000)).astype(np.int16)
+    base = generator.integers(-(1 << 31), 1 << 31, 10_000, dtype=np.int32)
+    updates[1, 5000] = last[4, 9999] = -(1 << 15)
+    assert gram(updates, last, last[0], base) == gram(updates, last, last[0], base, route=GramRoute.NUMPY)
+
+
 def test_distance_is_the_squared_distance():
     updates = np.array([[3, 4], [0, 0], [-3, 4]], dtype=np.int16)
     result = gram(updates, np.zeros_like(updates), updates[0], np.zeros(2, dtype=np.int32))

@@ -2,14 +2,16 @@
 
 keccak-256 is Ethereum's hash (FIPS 202's Keccak-f[1600] with the older padding byte 01). A training epoch hashes every
 value of every client's update, hundreds of megabytes in pieces of half a kilobyte, and a hash call from Python costs
-more than the hash. So there are two of them:
+more than the hash. So there are three ways:
 
 - :func:`keccak256` for a single message of any length;
 - :func:`keccak_rows` for many messages of one length. It runs eight messages side by side: the state is 25 words of 8
   lanes, and every step of the permutation is the same on all lanes, so that the compiler turns it into vector
-  instructions (eight lanes fill one AVX-512 register). Threads share the rows.
+  instructions (eight lanes fill one AVX-512 register). Threads share the rows;
+- :func:`hash_subtrees` for the values of a vector, straight from where they lie: what is hashed of them is written,
+  hashed and climbed in the first-level cache, so that memory is read once and never written.
 
-Both give the same digests on every machine; the batched one needs a little-endian machine, as all supported ones are.
+All give the same digests on every machine; the batched ones need a little-endian machine, as all supported ones are.
 """
 
 from __future__ import annotations
@@ -98,6 +100,34 @@ def hash_pairs(level: NDArray[np.uint8], tag: int) -> NDArray[np.uint8]:
     if level.ndim != 2 or level.shape[1] != DIGEST_SIZE or len(level) % 2:
         raise ValueError(f"a level must be uint8[2m, {DIGEST_SIZE}], got {level.dtype}{list(level.shape)}")
     return keccak_rows(np.ascontiguousarray(level).reshape(-1, 2 * DIGEST_SIZE), tag)
+
+
+def hash_subtrees(
+    values: NDArray[np.int16] | NDArray[np.int32],
+    chunk_values: int,
+    height: int,
+    leaf_tag: int,
+    node_tag: int,
+    roots: NDArray[np.uint8],
+) -> None:
+    """The roots of all subtrees of a given height over the chunks of a vector.
+
+    A chunk is hashed as (leaf tag ‖ values, big-endian, offset by half their range), those past the end being zero.
+
+    Args:
+        values: int16[d] or int32[d].
+        chunk_values: values of a chunk, a multiple of 32.
+        height: a subtree has 2^height chunks.
+        leaf_tag, node_tag: the tree's.
+        roots: uint8[ceil(d / (chunk_values * 2^height)), 32], contiguous; written.
+    """
+    unsigned = np.ascontiguousarray(values).view(f"u{values.itemsize}")
+    unsigned.flags.writeable = False
+    arguments = (unsigned, chunk_values, height, np.uint64(leaf_tag), np.uint64(node_tag), roots.view(np.uint64))
+    if unsigned.nbytes < PARALLEL_FROM_BYTES:
+        _subtree_range(*arguments, 0, len(roots))
+    else:
+        _all_subtrees(*arguments)
 
 
 # The permutation, Keccak-f[1600]: https://keccak.team/keccak_specs_summary.html. There A[x, y] is lane x + 5y, and r
@@ -251,3 +281,80 @@ def _hash_all(rows, tag, digests):  # type: ignore[no-untyped-def]
         start = task * groups // tasks * LANES
         stop = min((task + 1) * groups // tasks * LANES, len(rows))
         _hash_range(rows, tag, digests, start, stop)
+
+
+@njit(cache=True, nogil=True)
+def _hash_words(words, tag, state, digests):  # type: ignore[no-untyped-def]
+    """keccak-256 of (tag byte ‖ words) for uint64[LANES, m], into uint64[LANES, 4]; the two may overlap."""
+    count = words.shape[1]
+    blocks = (8 * count + 1) // RATE + 1
+    state[:] = 0
+    # The tag moves every byte up by one, so that each word takes in the highest byte of the one before.
+    pending = np.empty(LANES, dtype=np.uint64)
+    pending[:] = tag
+    for block in range(blocks):
+        for word in range(RATE // 8):
+            at = block * (RATE // 8) + word
+            if at < count:
+                for lane in range(LANES):
+                    value = words[lane, at]
+                    state[word * LANES + lane] ^= (value << np.uint64(8)) | pending[lane]
+                    pending[lane] = value >> np.uint64(56)
+            elif at == count:
+                for lane in range(LANES):
+                    state[word * LANES + lane] ^= np.uint64(0x0100) | pending[lane]
+        if block == blocks - 1:
+            for lane in range(LANES):
+                state[(RATE // 8 - 1) * LANES + lane] ^= np.uint64(0x80 << 56)
+        _permute(state)
+    for lane in range(LANES):
+        for word in range(4):
+            digests[lane, word] = state[word * LANES + lane]
+
+
+@njit(cache=True, nogil=True)
+def _encode(values, wire):  # type: ignore[no-untyped-def]
+    """Write values as they are hashed, value zero after the last one; unsigned integers of two or of four bytes."""
+    if values.itemsize == 2:
+        for k in range(len(values)):
+            value = values[k]
+            wire[k] = ((value << 8) | (value >> 8)) ^ 0x80
+    else:
+        for k in range(len(values)):
+            value = values[k]
+            wire[k] = ((value << 24) | ((value << 8) & 0xFF0000) | ((value >> 8) & 0xFF00) | (value >> 24)) ^ 0x80
+    wire[len(values) :] = 0x80
+
+
+@njit(cache=True, nogil=True)
+def _subtree_range(values, chunk_values, height, leaf_tag, node_tag, roots, start, stop):  # type: ignore[no-untyped-def]
+    """Subtrees start to stop, LANES at a time: then every level of them fills all lanes."""
+    chunks = 1 << height
+    wire = np.empty((LANES, chunk_values * values.itemsize // 8), dtype=np.uint64)
+    encoded = wire.view(values.dtype)
+    nodes = np.zeros((LANES * max(chunks, 2), 4), dtype=np.uint64)
+    pairs = nodes.reshape(-1, 8)
+    state = np.empty(25 * LANES, dtype=np.uint64)
+    for first in range(start, stop, LANES):
+        count = min(LANES, stop - first)
+        for chunk in range(0, count * chunks, LANES):
+            for lane in range(LANES):
+                at = min((first * chunks + chunk + lane) * chunk_values, len(values))
+                _encode(values[at : at + chunk_values], encoded[lane])
+            _hash_words(wire, leaf_tag, state, nodes[chunk : chunk + LANES])
+        width = count * chunks
+        while width > count:
+            width //= 2
+            for pair in range(0, width, LANES):
+                _hash_words(pairs[pair : pair + LANES], node_tag, state, nodes[pair : pair + LANES])
+        roots[first : first + count] = nodes[:count]
+
+
+@njit(cache=True, parallel=True, nogil=True)
+def _all_subtrees(values, chunk_values, height, leaf_tag, node_tag, roots):  # type: ignore[no-untyped-def]
+    groups = (len(roots) + LANES - 1) // LANES
+    tasks = min(groups, 64)
+    for task in prange(tasks):
+        start = task * groups // tasks * LANES
+        stop = min((task + 1) * groups // tasks * LANES, len(roots))
+        _subtree_range(values, chunk_values, height, leaf_tag, node_tag, roots, start, stop)

@@ -10,13 +10,12 @@ value zero; a chunk's hash is a leaf. Sixteen chunks, 4,096 values, make a *leaf
 commitments walk through the parameters; above them the tree is filled up to a power of two of leaf subtrees with chunks
 of zeros. Its height follows from d, which is on chain. Subtrees that hold nothing but filling are hashed once for all.
 
-Hashing streams over the values: whatever d is, a few megabytes are encoded at a time, and one call hashes a level of
-all vectors' trees.
+Hashing streams over the values: whatever d is, a few kilobytes are encoded at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import Enum
 from functools import cache
 
@@ -24,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedblocks.exceptions import FedBlocksError
-from fedblocks.rollup.keccak import DIGEST_SIZE, keccak256, keccak_rows
+from fedblocks.rollup.keccak import DIGEST_SIZE, hash_subtrees, keccak256, keccak_rows
 from fedblocks.rollup.merkle import LeafOutsideTree, TreeTags, fold_proof, level_above, siblings
 from fedblocks.types import Hash32
 
@@ -35,9 +34,6 @@ LEAF_HEIGHT = 4
 
 LEAF_VALUES = CHUNK_VALUES * LEAF_CHUNKS
 MAX_D = 1 << 30
-
-BLOCK_BYTES = 4 << 20
-"""Encoded bytes, over all vectors, that are hashed before the next ones are encoded."""
 
 Values = NDArray[np.int16] | NDArray[np.int32]
 Vectors = NDArray[np.int16] | NDArray[np.int32] | Sequence[NDArray[np.int16]] | Sequence[NDArray[np.int32]]
@@ -165,14 +161,8 @@ def subtree_roots(vectors: Vectors) -> NDArray[np.uint8]:
     """
     kind, n, d = _common_kind(vectors)
     roots = np.empty((n, _ceil_div(d, LEAF_VALUES), DIGEST_SIZE), dtype=np.uint8)
-    done = 0
-    for chunks in _encoded_blocks(vectors, kind, n, d):
-        level = keccak_rows(chunks.reshape(-1, kind.chunk_bytes), kind.tags.leaf)
-        level = level.reshape(n, -1, DIGEST_SIZE)
-        for height in range(LEAF_HEIGHT):
-            level = level_above(level, zero_subtree(height, kind), kind.tags)
-        roots[:, done : done + level.shape[1]] = level
-        done += level.shape[1]
+    for vector, own in zip(vectors, roots, strict=True):
+        hash_subtrees(vector, CHUNK_VALUES, LEAF_HEIGHT, kind.tags.leaf, kind.tags.node, own)
     return roots
 
 
@@ -226,7 +216,9 @@ def node_proof(
         part = values[leaf * LEAF_VALUES : (leaf + 1) * LEAF_VALUES]
         level: NDArray[np.uint8] = np.empty((1, 0, DIGEST_SIZE), dtype=np.uint8)
         if len(part):
-            chunks = np.concatenate(list(_encoded_blocks(part[np.newaxis], kind, 1, len(part))), axis=1)
+            filled = np.zeros(_ceil_div(len(part), CHUNK_VALUES) * CHUNK_VALUES, dtype=kind.dtype)
+            filled[: len(part)] = part
+            chunks = np.frombuffer(encode_vector(filled), dtype=np.uint8)
             level = keccak_rows(chunks.reshape(-1, kind.chunk_bytes), kind.tags.leaf)[np.newaxis]
         at = index % (1 << (LEAF_HEIGHT - height))
         node, level = _climb(level, 0, height, at, kind)
@@ -259,19 +251,6 @@ def _climb(
         level = level_above(level, zero_subtree(at, kind), kind.tags)
     node = level[0, index].tobytes() if index < level.shape[1] else zero_subtree(height, kind)
     return Hash32(node), level
-
-
-def _encoded_blocks(vectors: Vectors, kind: VectorKind, n: int, d: int) -> Iterator[NDArray[np.uint8]]:
-    """Walk through all vectors at once: uint8[n, chunks, chunk bytes], whole leaf subtrees except at the end."""
-    leaves = max(1, BLOCK_BYTES // (n * LEAF_VALUES * kind.value_bytes))
-    for start in range(0, d, leaves * LEAF_VALUES):
-        count = min(leaves * LEAF_VALUES, d - start)
-        chunks = _ceil_div(count, CHUNK_VALUES)
-        wire = np.empty((n, chunks * CHUNK_VALUES), dtype=kind.wire_dtype)
-        for row in range(n):
-            _offset_into(vectors[row][start : start + count], wire[row, :count], kind)
-        wire[:, count:] = _sign_bit(kind)
-        yield wire.view(np.uint8).reshape(n, chunks, kind.chunk_bytes)
 
 
 @cache
