@@ -271,19 +271,11 @@ class Sequencer:
         """
         if not self._closed:
             raise WrongPhase("request to execute", "open")
-        transition = execute(self.context, self.state, self.attempt, self.commits, self._submissions)
+        transition = self._transition(self._submissions)
         metric = evaluate(transition.data.next_model)
         if not 0 <= metric <= PARTS_PER_MILLION:
             raise ValueError(f"the metric is {metric}; it must be from 0 to {PARTS_PER_MILLION} parts per million")
-        manifest = publish_epoch(
-            self._blobs,
-            self.context,
-            transition.epoch,
-            self.attempt,
-            transition.data,
-            self._genesis_blob,
-            dict(self._update_blobs),
-        )
+        manifest = self._publish(transition)
         header = transition.seal(self.context, self.state, metric, manifest)
         self._store.put_epoch(self._key, EpochRecord(header, manifest))
         self.state = transition.after(header)
@@ -294,6 +286,22 @@ class Sequencer:
         """Begin the epoch anew under another attempt, because its commitments have become void on chain."""
         self.attempt = attempt
         self._begin_epoch()
+
+    def _transition(self, submissions: Mapping[Seat, Submission]) -> Transition:
+        """What follows from the updates that were revealed."""
+        return execute(self.context, self.state, self.attempt, self.commits, submissions)
+
+    def _publish(self, transition: Transition) -> Hash32:
+        """Put an epoch's data where anyone can read them; the manifest's address."""
+        return publish_epoch(
+            self._blobs,
+            self.context,
+            transition.epoch,
+            self.attempt,
+            transition.data,
+            self._genesis_blob,
+            dict(self._update_blobs),
+        )
 
     def _begin_epoch(self) -> None:
         self._commits, self._submissions, self._update_blobs, self._closed = {}, {}, {}, False
