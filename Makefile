@@ -12,7 +12,7 @@ PY_STAMP := $(VENV)/.installed
 NODE_STAMP := node_modules/.installed
 DATA_STAMP := .data/.fetched
 
-.PHONY: help setup demo test lint types unit fuzz mutants gas coverage check abi format constraints clean detection
+.PHONY: help setup demo test lint types unit fuzz mutants gas coverage check abi vectors format constraints clean detection
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -36,11 +36,12 @@ demo: setup ## Run the whole protocol on this machine and watch it
 
 test: setup lint types unit ## Lint, types and all tests
 
-lint: $(PY_STAMP) ## ruff, the direction of dependencies, static analysis of the contracts
+lint: $(PY_STAMP) ## ruff, the direction of dependencies, static analysis of the contracts, the test vectors
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check_contracts.py
+	$(BIN)/python scripts/export_vectors.py --check
 
 types: $(PY_STAMP) ## mypy, strict, on the SDK
 	$(BIN)/mypy
@@ -69,6 +70,9 @@ detection: setup ## Measure the rules again (hours; ARGS="--seeds 1020 --minutes
 abi: $(PY_STAMP) ## Export ABI and bytecode of the contracts into the SDK
 	$(BIN)/python scripts/export_abi.py
 	$(BIN)/python scripts/export_abi.py --contracts contracts/probes --out sdk/fedblocks/abi/probes
+
+vectors: $(PY_STAMP) ## Export the protocol's test vectors (docs/vectors)
+	$(BIN)/python scripts/export_vectors.py
 
 format: $(PY_STAMP) ## Rewrite the sources in the house's format
 	$(BIN)/ruff check --fix .
