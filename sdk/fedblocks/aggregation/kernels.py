@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -35,21 +35,19 @@ _NARROW_VALUES = 512
 _NARROW_LIMIT = ((1 << 31) - 1) // (2 * _NARROW_VALUES // _VECTOR)
 """Where the largest absolute values of two rows have at most this product, no int32 sum of theirs overflows."""
 
-
 _MEAN_VALUES = 1024
 """Values whose weighted sums are kept in the first-level cache while the seats are walked through."""
 
 
-@intrinsic  # type: ignore[misc]
-def _narrow_tile(typing_context: Any, block: Any, i0: Any, i1: Any, j0: Any, j1: Any) -> Any:
+def _narrow_tile_code(typing_context, block, i0, i1, j0, j1):  # type: ignore[no-untyped-def]
     """The four inner products of rows i0 and i1 with rows j0 and j1 of int16[rows, BLOCK_VALUES], within _NARROW_LIMIT.
 
     numba promotes every product to int64, so the loop is given to LLVM directly, in a form in which it knows the
     instruction again on every processor that has it: sixteen-bit products of which neighbours are added.
     """
-    signature = types.UniTuple(types.int64, 4)(block, i0, i1, j0, j1)
+    signature = types.UniTuple(types.int64, 4)(block, i0, i1, j0, j1)  # type: ignore[no-untyped-call]
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         lanes = _VECTOR // 2
         int64 = ir.IntType(64)
         loaded, products = ir.VectorType(ir.IntType(16), _VECTOR), ir.VectorType(ir.IntType(32), _VECTOR)
@@ -60,9 +58,9 @@ def _narrow_tile(typing_context: Any, block: Any, i0: Any, i1: Any, j0: Any, j1:
         for index, kind in zip(arguments[1:], signature.args[1:], strict=True):
             start = builder.mul(context.cast(builder, index, kind, types.int64), int64(BLOCK_VALUES))
             rows.append(builder.gep(data, [start]))
-        totals = [cgutils.alloca_once_value(builder, ir.Constant(wide, None)) for _ in range(4)]
+        totals = [cgutils.alloca_once_value(builder, ir.Constant(wide, None)) for _ in range(4)]  # type: ignore[no-untyped-call]
         with cgutils.for_range_slice(builder, int64(0), int64(BLOCK_VALUES), int64(_NARROW_VALUES)) as (first, _):
-            sums = [cgutils.alloca_once(builder, narrow) for _ in range(4)]
+            sums = [cgutils.alloca_once(builder, narrow) for _ in range(4)]  # type: ignore[no-untyped-call]
             for each in sums:
                 builder.store(ir.Constant(narrow, None), each)
             after = builder.add(first, int64(_NARROW_VALUES))
@@ -88,6 +86,9 @@ def _narrow_tile(typing_context: Any, block: Any, i0: Any, i1: Any, j0: Any, j1:
         return context.make_tuple(builder, signature.return_type, results)
 
     return signature, generate
+
+
+_narrow_tile: Any = intrinsic(_narrow_tile_code)
 
 
 @njit(cache=True, nogil=True)
