@@ -1,8 +1,9 @@
 """What can be had of an epoch's data.
 
 An aggregator publishes the manifest and the blobs of an epoch, or garbage, or nothing. Each piece counts as published
-only if it hashes to what the header commits to. What is missing can be demanded on chain, position by position; the
-answers are filed here too.
+only if it hashes to what the header commits to, and a challenge could bring it along: a list that does not have one
+entry for each seat, or a content that is longer than any call takes, counts as missing. What is missing can be demanded
+on chain, position by position; the answers are filed here too.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ from fedblocks.types import Hash32
 
 Position = tuple[DemandKind, int, int]
 T = TypeVar("T")
+
+MAX_SUBMISSION, MAX_STATS, MAX_CARRIED = 320, 192, 1536
+"""The longest contents that the verifiers' functions take."""
 
 
 @dataclass
@@ -142,18 +146,22 @@ class Published:
         stats: tuple[bytes | None, ...],
         cohort: bytes,
     ) -> None:
-        if list_root(commits, SeatList.COMMITS) == self.header.commits_root:
+        if len(commits) == self.n and list_root(commits, SeatList.COMMITS) == self.header.commits_root:
             self.commits = entries(commits, SeatList.COMMITS)
-        if list_root(submissions, SeatList.SUBMISSIONS) == self.header.submissions_root:
+        if len(submissions) == self.n and list_root(submissions, SeatList.SUBMISSIONS) == self.header.submissions_root:
             self.submissions = entries(submissions, SeatList.SUBMISSIONS)
-            self.submission_contents = dict(enumerate(submissions))
+            self.submission_contents = {
+                seat: content for seat, content in enumerate(submissions) if len(content) <= MAX_SUBMISSION
+            }
         contents = [*stats, cohort]
-        if list_root(contents, SeatList.STATS) == self.header.stats_root:
+        if len(contents) == self.n + 1 and list_root(contents, SeatList.STATS) == self.header.stats_root:
             self.stats = entries(contents, SeatList.STATS)
-            self.stats_contents = dict(enumerate(contents))
+            self.stats_contents = {
+                seat: content for seat, content in enumerate(contents) if len(content or b"") <= MAX_STATS
+            }
 
     def _carried(self, carried: bytes) -> None:
-        if carried_root(carried) == self.header.carried_root:
+        if len(carried) <= MAX_CARRIED and carried_root(carried) == self.header.carried_root:
             self.carried = carried
 
     def _update(self, seat: int, update: Values) -> None:
