@@ -178,7 +178,10 @@ class TestInstances:
 
     def test_the_user_may_name_another_aggregator(self, store: RollupStore) -> None:
         store.set_aggregator(KEY, address(3))
-        assert store.get_instance(KEY) == replace(INSTANCE, aggregator=address(3))
+        named = replace(INSTANCE, aggregator=address(3), former_aggregators=(INSTANCE.aggregator,))
+        assert store.get_instance(KEY) == named
+        store.set_aggregator(KEY, address(3))
+        assert store.get_instance(KEY) == named, "naming it again changes nothing"
         store.add_instance(INSTANCE)  # as first configured: no conflict
 
     def test_an_unknown_instance_is_named(self, store: RollupStore) -> None:

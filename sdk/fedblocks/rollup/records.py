@@ -84,6 +84,8 @@ class InstanceRecord:
     job_blob: Hash32 | None = None
     """Address of the job document."""
     genesis_model_blob: Hash32 | None = None
+    former_aggregators: tuple[Address, ...] = ()
+    """Who was the aggregator before: what they acknowledged still stands."""
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ def instance_record(row: Row[Any]) -> InstanceRecord:
     values = dict(row._mapping)
     del values["ref"]
     key = InstanceKey(values.pop("chain_id"), values.pop("contract"), values.pop("instance_id"))
-    return InstanceRecord(key=key, **values | {"cohort": tuple(values["cohort"])})
+    lists = {name: tuple(values[name]) for name in ("cohort", "former_aggregators")}
+    return InstanceRecord(key=key, **values | lists)
 
 
 def action_record(row: Row[Any]) -> ActionRecord:

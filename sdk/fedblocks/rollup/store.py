@@ -138,10 +138,15 @@ class RollupStore:
             row = connection.execute(select(instances).where(is_instance(record.key))).one_or_none()
             if row is None:
                 values = columns_of(record, skip=("key",)) | asdict(record.key)
-                connection.execute(insert(instances).values(values | {"cohort": list(record.cohort)}))
+                connection.execute(
+                    insert(instances).values(
+                        values | {"cohort": list(record.cohort), "former_aggregators": list(record.former_aggregators)}
+                    )
+                )
                 return
             known = instance_record(row)
-            if replace(known, aggregator=record.aggregator) != record:
+            aside = {"aggregator": record.aggregator, "former_aggregators": record.former_aggregators}
+            if replace(known, **aside) != record:  # type: ignore[arg-type]
                 raise InstanceConflict(record.key, known, record)
 
     def get_instance(self, key: InstanceKey) -> InstanceRecord | None:
@@ -163,8 +168,14 @@ class RollupStore:
             UnknownRecord: if the instance isn't in the store.
         """
         with self._database.write() as connection:
-            reference = reference_of(connection, key)
-            connection.execute(update(instances).where(instances.c.ref == reference).values(aggregator=aggregator))
+            reference_of(connection, key)
+            known = instance_record(connection.execute(select(instances).where(is_instance(key))).one())
+            if known.aggregator == aggregator:
+                return
+            former = [*known.former_aggregators, known.aggregator]
+            connection.execute(
+                update(instances).where(is_instance(key)).values(aggregator=aggregator, former_aggregators=former)
+            )
 
     # Actions
 

@@ -112,6 +112,10 @@ class Submitter:
                 continue
             on_chain = self._chain.epoch(self._key.instance_id, stored.epoch)
             if on_chain.header_hash != stored.header_hash:
+                if stored.level is Level.POSTED and instance.attempt > stored.attempt:
+                    # It was on chain, and a fault in it or before it was proved.
+                    self._store.revert_from(self._key, stored.epoch)
+                    return
                 continue
             level = Level.FINAL if stored.epoch <= instance.finalized_epochs else Level.POSTED
             if level is not stored.level:

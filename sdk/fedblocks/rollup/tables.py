@@ -31,7 +31,7 @@ from sqlalchemy.types import TypeDecorator
 from fedblocks.rollup.header import WORD_SIZE, encode_word
 from fedblocks.rollup.records import ActionKind, IntentKind, IntentState, Level
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised with every change of a table; a database of another version is refused."""
 
 
@@ -95,6 +95,7 @@ instances = Table(
     Column("genesis_hash", _Hash, nullable=False),
     Column("job_blob", _Hash),
     Column("genesis_model_blob", _Hash),
+    Column("former_aggregators", JSON, nullable=False),
     UniqueConstraint("chain_id", "contract", "instance_id"),
 )
 
