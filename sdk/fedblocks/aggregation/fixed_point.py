@@ -30,6 +30,9 @@ Int32Array = npt.NDArray[np.int32]
 Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
 
+_ADDED_VALUES = 1 << 16
+"""Values that are widened at a time when a step is added to a model, so that nothing of the model's size is."""
+
 _INT16 = np.iinfo(np.int16)
 _INT32 = np.iinfo(np.int32)
 
@@ -121,5 +124,9 @@ def apply_delta(base: Int32Array, delta: Int16Array) -> Int32Array:
     """
     check_vector(base, np.int32, base.size, "the base model")
     check_vector(delta, np.int16, base.size, "the delta")
-    moved = base.astype(np.int64) + delta
-    return np.clip(moved, _INT32.min, _INT32.max).astype(np.int32)
+    moved = np.empty_like(base)
+    for start in range(0, base.size, _ADDED_VALUES):
+        part = slice(start, start + _ADDED_VALUES)
+        wide = np.add(base[part], delta[part], dtype=np.int64)
+        moved[part] = np.clip(wide, _INT32.min, _INT32.max, out=wide)
+    return moved

@@ -246,6 +246,20 @@ def work_out(context: InstanceContext, before: RollupState, submissions: Mapping
     return Worked(updates, products, GramTrace.of(running, _subtrees(context, submissions)), judgement)
 
 
+def _last_revealed(
+    before: RollupState, updates: Int16Array, submissions: Mapping[Seat, Submission]
+) -> tuple[Int16Array, tuple[Hash32, ...]]:
+    """Each seat's last revealed update and its root, after this epoch. Nothing is copied where everybody took part."""
+    absent = [seat for seat in range(len(updates)) if Seat(seat) not in submissions]
+    if absent:
+        updates = updates.copy()
+        updates[absent] = before.last_updates[absent]
+    roots = list(before.last_roots)
+    for seat, own in submissions.items():
+        roots[seat] = own.update_root
+    return updates, tuple(roots)
+
+
 def execute(
     context: InstanceContext,
     before: RollupState,
@@ -274,11 +288,7 @@ def execute(
         raise NothingToAverage([])
     worked = work_out(context, before, submissions)
     delta = weighted_delta(worked.updates, worked.judgement.carried.weights)
-    last_updates = before.last_updates.copy()
-    last_roots = list(before.last_roots)
-    for seat, own in submissions.items():
-        last_updates[seat] = own.update
-        last_roots[seat] = own.update_root
+    last_updates, last_roots = _last_revealed(before, worked.updates, submissions)
     return Transition(
         epoch=EpochNumber(before.epoch + 1),
         attempt=attempt,
@@ -298,5 +308,5 @@ def execute(
             next_model=apply_delta(before.model, delta),
         ),
         last_updates=last_updates,
-        last_roots=tuple(last_roots),
+        last_roots=last_roots,
     )
