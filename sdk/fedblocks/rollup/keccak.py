@@ -103,31 +103,28 @@ def hash_pairs(level: NDArray[np.uint8], tag: int) -> NDArray[np.uint8]:
 
 
 def hash_subtrees(
-    values: NDArray[np.int16] | NDArray[np.int32],
-    chunk_values: int,
-    height: int,
-    leaf_tag: int,
-    node_tag: int,
-    roots: NDArray[np.uint8],
-) -> None:
-    """The roots of all subtrees of a given height over the chunks of a vector.
+    vectors: NDArray[np.int16] | NDArray[np.int32], chunk_values: int, height: int, leaf_tag: int, node_tag: int
+) -> NDArray[np.uint8]:
+    """The roots of all subtrees of a given height over the chunks of n vectors.
 
     A chunk is hashed as (leaf tag ‖ values, big-endian, offset by half their range), those past the end being zero.
 
     Args:
-        values: int16[d] or int32[d].
+        vectors: int16[n, d] or int32[n, d].
         chunk_values: values of a chunk, a multiple of 32.
         height: a subtree has 2^height chunks.
         leaf_tag, node_tag: the tree's.
-        roots: uint8[ceil(d / (chunk_values * 2^height)), 32], contiguous; written.
+
+    Returns:
+        uint8[n, ceil(d / (chunk_values * 2^height)), 32].
     """
-    unsigned = np.ascontiguousarray(values).view(f"u{values.itemsize}")
+    n, d = vectors.shape
+    unsigned = np.ascontiguousarray(vectors).view(f"u{vectors.itemsize}")
     unsigned.flags.writeable = False
-    arguments = (unsigned, chunk_values, height, np.uint64(leaf_tag), np.uint64(node_tag), roots.view(np.uint64))
-    if unsigned.nbytes < PARALLEL_FROM_BYTES:
-        _subtree_range(*arguments, 0, len(roots))
-    else:
-        _all_subtrees(*arguments)
+    roots = np.empty((n, -(-d // (chunk_values << height)), DIGEST_SIZE), dtype=np.uint8)
+    hash_them = _subtrees if unsigned.nbytes < PARALLEL_FROM_BYTES else _subtrees_in_parallel
+    hash_them(unsigned, chunk_values, height, np.uint64(leaf_tag), np.uint64(node_tag), roots.view(np.uint64))
+    return roots
 
 
 # The permutation, Keccak-f[1600]: https://keccak.team/keccak_specs_summary.html. There A[x, y] is lane x + 5y, and r
@@ -327,34 +324,38 @@ def _encode(values, wire):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _subtree_range(values, chunk_values, height, leaf_tag, node_tag, roots, start, stop):  # type: ignore[no-untyped-def]
-    """Subtrees start to stop, LANES at a time: then every level of them fills all lanes."""
+def _subtree_group(values, chunk_values, height, leaf_tag, node_tag, roots, first):  # type: ignore[no-untyped-def]
+    """The LANES subtrees of a vector from `first` on: hashed together, every level of them fills all lanes."""
     chunks = 1 << height
     wire = np.empty((LANES, chunk_values * values.itemsize // 8), dtype=np.uint64)
     encoded = wire.view(values.dtype)
     nodes = np.zeros((LANES * max(chunks, 2), 4), dtype=np.uint64)
     pairs = nodes.reshape(-1, 8)
     state = np.empty(25 * LANES, dtype=np.uint64)
-    for first in range(start, stop, LANES):
-        count = min(LANES, stop - first)
-        for chunk in range(0, count * chunks, LANES):
-            for lane in range(LANES):
-                at = min((first * chunks + chunk + lane) * chunk_values, len(values))
-                _encode(values[at : at + chunk_values], encoded[lane])
-            _hash_words(wire, leaf_tag, state, nodes[chunk : chunk + LANES])
-        width = count * chunks
-        while width > count:
-            width //= 2
-            for pair in range(0, width, LANES):
-                _hash_words(pairs[pair : pair + LANES], node_tag, state, nodes[pair : pair + LANES])
-        roots[first : first + count] = nodes[:count]
+    count = min(LANES, len(roots) - first)
+    for chunk in range(0, count * chunks, LANES):
+        for lane in range(LANES):
+            at = min((first * chunks + chunk + lane) * chunk_values, len(values))
+            _encode(values[at : at + chunk_values], encoded[lane])
+        _hash_words(wire, leaf_tag, state, nodes[chunk : chunk + LANES])
+    width = count * chunks
+    while width > count:
+        width //= 2
+        for pair in range(0, width, LANES):
+            _hash_words(pairs[pair : pair + LANES], node_tag, state, nodes[pair : pair + LANES])
+    roots[first : first + count] = nodes[:count]
+
+
+@njit(cache=True, nogil=True)
+def _subtrees(vectors, chunk_values, height, leaf_tag, node_tag, roots):  # type: ignore[no-untyped-def]
+    for vector in range(len(vectors)):
+        for first in range(0, roots.shape[1], LANES):
+            _subtree_group(vectors[vector], chunk_values, height, leaf_tag, node_tag, roots[vector], first)
 
 
 @njit(cache=True, parallel=True, nogil=True)
-def _all_subtrees(values, chunk_values, height, leaf_tag, node_tag, roots):  # type: ignore[no-untyped-def]
-    groups = (len(roots) + LANES - 1) // LANES
-    tasks = min(groups, 64)
-    for task in prange(tasks):
-        start = task * groups // tasks * LANES
-        stop = min((task + 1) * groups // tasks * LANES, len(roots))
-        _subtree_range(values, chunk_values, height, leaf_tag, node_tag, roots, start, stop)
+def _subtrees_in_parallel(vectors, chunk_values, height, leaf_tag, node_tag, roots):  # type: ignore[no-untyped-def]
+    groups = (roots.shape[1] + LANES - 1) // LANES
+    for task in prange(len(vectors) * groups):
+        vector, first = task // groups, task % groups * LANES
+        _subtree_group(vectors[vector], chunk_values, height, leaf_tag, node_tag, roots[vector], first)

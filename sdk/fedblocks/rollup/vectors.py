@@ -159,11 +159,14 @@ def subtree_roots(vectors: Vectors) -> NDArray[np.uint8]:
     Returns:
         uint8[n, ceil(d / 4096), 32].
     """
-    kind, n, d = _common_kind(vectors)
-    roots = np.empty((n, _ceil_div(d, LEAF_VALUES), DIGEST_SIZE), dtype=np.uint8)
-    for vector, own in zip(vectors, roots, strict=True):
-        hash_subtrees(vector, CHUNK_VALUES, LEAF_HEIGHT, kind.tags.leaf, kind.tags.node, own)
-    return roots
+    kind, _, _ = _common_kind(vectors)
+    # What is not one block of memory is hashed vector by vector: no more than one of them is ever copied.
+    if isinstance(vectors, np.ndarray) and vectors.flags.c_contiguous:
+        blocks = [vectors]
+    else:
+        blocks = [vector[np.newaxis] for vector in vectors]
+    tags = kind.tags
+    return np.concatenate([hash_subtrees(each, CHUNK_VALUES, LEAF_HEIGHT, tags.leaf, tags.node) for each in blocks])
 
 
 def roots_of_subtrees(subtrees: NDArray[np.uint8], kind: VectorKind) -> list[Hash32]:
