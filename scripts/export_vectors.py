@@ -838,10 +838,12 @@ def _withheld(second: Epoch) -> dict[str, Any]:
     """Nobody can see the commitments: they are demanded; either they are opened, or the epoch falls."""
     found = second.look(second.header, replace(second.data, commits=(b"",) * second.cohort.n))
     assert isinstance(found, Demand)
-    demand_id = 1
+    position = (int(found.kind), found.seat, found.index)
+    named = abi_encode(["bytes32", "uint256", "uint256", "uint256"], [second.header.hash(), *position])
+    demand_id = int.from_bytes(keccak256(named), "big")
     opened: Answer = answer_for(found, second.data)
     opening = (found.index, opened.column_root, opened.rows_root, list(opened.leaf_proof))
-    asked = (second.header.as_tuple(), int(found.kind), found.seat, found.index)
+    asked = (second.header.as_tuple(), *position)
     answered = (
         demand_id,
         second.header.as_tuple(),

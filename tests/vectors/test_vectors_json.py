@@ -506,6 +506,16 @@ def test_the_calldata_is_that_of_the_arguments(index: int) -> None:
     assert keccak(calldata(call)) == raw(call["calldataHash"])
 
 
+def test_a_demand_is_named_by_header_and_position() -> None:
+    withheld = next(fault for fault in load("faults")["faults"] if fault["name"] == "WITHHELD")
+    header, *position = withheld["demand"]["arguments"]
+    named = raw(load("epoch")["epochs"][1]["headerHash"]) + b"".join(map(reader.word, numbers(position)))
+    demand_id = str(int.from_bytes(keccak(named), "big"))
+    assert header == list(load("epoch")["epochs"][1]["header"].values())
+    assert withheld["arguments"] == [demand_id]
+    assert withheld["answer"]["arguments"][0] == demand_id
+
+
 @pytest.mark.parametrize("contract", ["SubmissionVerifier", "VectorVerifier", "VerdictVerifier", "DataDemands"])
 def test_the_functions_are_the_contracts(contract: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(CONTRACTS.parent)
