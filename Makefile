@@ -12,7 +12,7 @@ PY_STAMP := $(VENV)/.installed
 NODE_STAMP := node_modules/.installed
 DATA_STAMP := .data/.fetched
 
-.PHONY: help setup demo test lint types unit fuzz mutants gas coverage check abi vectors format constraints clean detection
+.PHONY: help setup demo test lint types unit fuzz adversary mutants gas coverage check abi vectors format constraints clean detection bench
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ unit: setup ## The tests alone (ARGS="-k name" selects)
 fuzz: $(PY_STAMP) ## Play 750 long games against the contracts and print what was called (minutes)
 	$(BIN)/pytest tests/contracts/fuzz --hypothesis-profile=fuzz-long $(ARGS)
 
+adversary: $(PY_STAMP) ## Have aggregators lie in thousands of ways and delete them all (half an hour; REPORT=file writes the table)
+	ADVERSARY=full $(if $(REPORT),ADVERSARY_REPORT="$(abspath $(REPORT))") $(BIN)/pytest tests/adversary -n 0 -q $(ARGS)
+
 mutants: $(PY_STAMP) ## Break the contracts on purpose and see which test notices (ARGS="word" selects)
 	$(BIN)/python -m tests.mutants $(ARGS)
 
@@ -66,6 +69,9 @@ check: lint types ## Everything that runs no test
 detection: setup ## Measure the rules again (hours; ARGS="--seeds 1020 --minutes 30" for less)
 	$(BIN)/python benchmarks/detection.py honest $(ARGS)
 	$(BIN)/python benchmarks/detection.py attacks $(ARGS)
+
+bench: $(PY_STAMP) ## Measure what the commitments cost beside Flower's MultiKrum (minutes; ARGS=--huge for d = 10^8)
+	$(BIN)/python benchmarks/commitments.py $(ARGS)
 
 abi: $(PY_STAMP) ## Export ABI and bytecode of the contracts into the SDK
 	$(BIN)/python scripts/export_abi.py
