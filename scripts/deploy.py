@@ -31,7 +31,7 @@ from fedblocks.contracts.deploy import (
 from fedblocks.contracts.deployment_cost import describe_deployment, estimate_cost
 from fedblocks.contracts.journal import Journal, UnfinishedDeployment, abandon, journal_path
 from fedblocks.deployments import InvalidParameters, ProtocolParameters
-from fedblocks.units import PROTOCOL_FEE_SCALE, InvalidAmount, ether, format_ether
+from fedblocks.units import PROTOCOL_FEE_SCALE, SHARE_SCALE, InvalidAmount, ether, format_ether
 
 DEFAULTS = ProtocolParameters()
 
@@ -77,6 +77,15 @@ def seconds_option(name: str, default: int, text: str) -> Any:
     help="The protocol's part of an epoch's fee, in per cent",
 )
 @ether_option("--aggregator-bond", DEFAULTS.aggregator_bond, "What an aggregator deposits for an instance")
+@click.option(
+    "--challenger-share",
+    type=click.FloatRange(0, 50, min_open=True),
+    default=100 * DEFAULTS.challenger_share / SHARE_SCALE,
+    show_default=True,
+    help="The challenger's part of a bond that is taken, in per cent",
+)
+@ether_option("--demand-deposit", DEFAULTS.demand_deposit, "What a demand for data costs until it is settled")
+@seconds_option("--answer-period", DEFAULTS.answer_period, "How long data that are demanded may take")
 @seconds_option("--challenge-window", DEFAULTS.challenge_window, "How long an epoch can be challenged")
 @seconds_option("--liveness-period", DEFAULTS.liveness_period, "How long an aggregator may be silent")
 @seconds_option("--staking-period", DEFAULTS.staking_period, "How long a stake stays slashable after unregistering")
@@ -96,16 +105,17 @@ def cli(
     give_up: bool,
     yes: bool,
     protocol_fee: float,
+    challenger_share: float,
     **parameters: Any,
 ) -> None:
-    """Deploy the six contracts of the protocol and write the deployments file."""
+    """Deploy the ten contracts of the protocol and write the deployments file."""
     path = output or default_deployment_file(provider)
     journal = journal_path(path)
     if resume and give_up:
         raise click.UsageError("--resume finishes what was begun, --abandon gives it up: choose one")
     if resume:
         _refuse_parameters(context)
-    chosen = _parameters(protocol_fee, parameters)
+    chosen = _parameters(protocol_fee, challenger_share, parameters)
     if path.exists() and not force and not provider.network.is_dev:
         raise click.UsageError(f"{path} exists; other programs may rely on it. Use --force to replace it")
     # What was begun on a development chain is gone with it.
@@ -150,15 +160,20 @@ def _plan(
     return book.plan, remaining_creations(sender, book)
 
 
-def _parameters(protocol_fee: float, options: dict[str, Any]) -> ProtocolParameters:
+def _parameters(protocol_fee: float, challenger_share: float, options: dict[str, Any]) -> ProtocolParameters:
     known = {field.name for field in fields(ProtocolParameters)}
-    percentage = int(Decimal(str(protocol_fee)) * PROTOCOL_FEE_SCALE / 100)
     try:
         return ProtocolParameters(
-            protocol_fee_percentage=percentage, **{name: value for name, value in options.items() if name in known}
+            protocol_fee_percentage=_fraction(protocol_fee, PROTOCOL_FEE_SCALE),
+            challenger_share=_fraction(challenger_share, SHARE_SCALE),
+            **{name: value for name, value in options.items() if name in known},
         )
     except InvalidParameters as error:
         raise click.UsageError(str(error)) from error
+
+
+def _fraction(per_cent: float, scale: int) -> int:
+    return int(Decimal(str(per_cent)) * scale / 100)
 
 
 def _refuse_parameters(context: click.Context) -> None:

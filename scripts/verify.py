@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -54,15 +55,21 @@ def standard_json(contract: str, root: Path = ROOT) -> dict[str, Any]:
         "sources": {path: {"content": each["content"]} for path, each in sorted(bundle["sources"].items())},
         "settings": {
             "evmVersion": artifact.evm_version,
-            "optimize": "gas",
+            "optimize": _optimisation(bundle["sources"][source]["content"]),
             "search_paths": ["."],
             "outputSelection": {source: OUTPUTS},
         },
     }
 
 
+def _optimisation(source: str) -> str:
+    """What a contract is optimised for: its source says so, where it is not gas."""
+    said = re.search(r"^# pragma optimize (\w+)$", source, re.MULTILINE)
+    return said[1] if said else "gas"
+
+
 def write_bundles(deployment: Deployment, folder: Path, root: Path = ROOT) -> list[Path]:
-    """Write the files of all six contracts into a folder.
+    """Write the files of all ten contracts into a folder.
 
     Raises:
         SourcesDiffer: if the sources in `root` are not what was deployed.

@@ -16,11 +16,15 @@ from fedblocks.chain.signers import Signer
 from fedblocks.chain.transactions import Confirm, TransactionSender
 from fedblocks.config import NetworkConfig
 from fedblocks.contracts.base import Contract
+from fedblocks.contracts.data_demands import DataDemands
 from fedblocks.contracts.model_parameter_chain import ModelParameterChain
 from fedblocks.contracts.reward_manager import RewardManager
 from fedblocks.contracts.slashing_manager import SlashingManager
 from fedblocks.contracts.staking_registry import StakingRegistry
+from fedblocks.contracts.submission_verifier import SubmissionVerifier
 from fedblocks.contracts.treasury import RewardTreasury, SlashTreasury
+from fedblocks.contracts.vector_verifier import VectorVerifier
+from fedblocks.contracts.verdict_verifier import VerdictVerifier
 from fedblocks.deployments import Deployment
 from fedblocks.doctor.guard import refuse_unsafe
 from fedblocks.types import Address
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class FedBlocks:
-    """The six contracts of a deployment, with one account that signs for all of them, or with none."""
+    """The ten contracts of a deployment, with one account that signs for all of them, or with none."""
 
     def __init__(self, connection: Connection, deployment: Deployment, sender: TransactionSender | None = None) -> None:
         """Bind the contracts; :meth:`connect` also checks that they are there."""
@@ -43,6 +47,10 @@ class FedBlocks:
         self.staking = StakingRegistry(connection, at("StakingRegistry"), self.sender, guard=refuse_unsafe)
         self.rewards = RewardManager(connection, at("RewardManager"), self.sender)
         self.chain = ModelParameterChain(connection, at("ModelParameterChain"), self.sender)
+        self.submission_verifier = SubmissionVerifier(connection, at("SubmissionVerifier"), self.sender)
+        self.vector_verifier = VectorVerifier(connection, at("VectorVerifier"), self.sender)
+        self.verdict_verifier = VerdictVerifier(connection, at("VerdictVerifier"), self.sender)
+        self.demands = DataDemands(connection, at("DataDemands"), self.sender)
         self.slashing = SlashingManager(connection, at("SlashingManager"), self.sender)
 
     @classmethod
@@ -95,8 +103,19 @@ class FedBlocks:
 
     @property
     def contracts(self) -> tuple[Contract, ...]:
-        """All six contracts, in the order in which they were deployed."""
-        return (self.slash_treasury, self.reward_treasury, self.staking, self.rewards, self.chain, self.slashing)
+        """All ten contracts, in the order in which they were deployed."""
+        return (
+            self.slash_treasury,
+            self.reward_treasury,
+            self.staking,
+            self.rewards,
+            self.chain,
+            self.submission_verifier,
+            self.vector_verifier,
+            self.verdict_verifier,
+            self.demands,
+            self.slashing,
+        )
 
     def check(self) -> None:
         """Raise WrongChain or NoCodeAtAddress unless every contract of the deployment is there."""
@@ -110,7 +129,7 @@ class FedBlocks:
         return FedBlocks(self.connection, self.deployment, TransactionSender(self.connection, signer))
 
     def events(self, from_block: int | None = None, to_block: int | str = "latest") -> tuple[ChainEvent, ...]:
-        """What all six contracts have said in a range of blocks, in the chain's order.
+        """What all ten contracts have said in a range of blocks, in the chain's order.
 
         Args:
             from_block: The first block; the deployment's first when left out.

@@ -1,6 +1,6 @@
 """Where the protocol is deployed and with which parameters: the deployments file.
 
-The six contracts of a deployment name each other and never change, so that one JSON file says all that a program needs
+The ten contracts of a deployment name each other and never change, so that one JSON file says all that a program needs
 to find them. It holds nothing secret.
 """
 
@@ -17,7 +17,7 @@ from eth_utils.address import is_checksum_address, is_hex_address, to_checksum_a
 
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.types import ZERO_ADDRESS, Address, BlockNumber, Hash32, Wei
-from fedblocks.units import PROTOCOL_FEE_SCALE, ether
+from fedblocks.units import PROTOCOL_FEE_SCALE, SHARE_SCALE, ether
 
 CONTRACTS = (
     "SlashTreasury",
@@ -25,11 +25,18 @@ CONTRACTS = (
     "StakingRegistry",
     "RewardManager",
     "ModelParameterChain",
+    "SubmissionVerifier",
+    "VectorVerifier",
+    "VerdictVerifier",
+    "DataDemands",
     "SlashingManager",
 )
 """The contracts of the protocol, in the order in which they are deployed."""
 
 FORMAT = "fedblocks-deployment-1"
+
+MAX_CHALLENGER_SHARE = SHARE_SCALE // 2
+"""An aggregator that challenges itself must lose more than it gets back."""
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -76,10 +83,16 @@ class ProtocolParameters:
     """The protocol's part of fee_per_epoch, scaled by 1e8: 2_000_000 is 2 %."""
     aggregator_bond: Wei = field(default_factory=lambda: ether(1))
     """What an aggregator deposits for each instance."""
+    challenger_share: int = 40 * SHARE_SCALE // 100
+    """The challenger's part of a bond that is taken, scaled by 1e8: 40_000_000 is 40 %; at most half."""
     challenge_window: int = DAY
     """How long an epoch can be challenged before it is final."""
     liveness_period: int = DAY
     """How long an aggregator may be silent."""
+    demand_deposit: Wei = field(default_factory=lambda: ether("0.002"))
+    """What a demand for data costs until it is settled."""
+    answer_period: int = 12 * HOUR
+    """How long data that are demanded may take, and how long the epoch is held after they have come."""
     staking_period: int = 7 * DAY
     """How long a stake stays slashable after its client has unregistered."""
     slash_margin: int = DAY
@@ -108,11 +121,14 @@ class ProtocolParameters:
             problems.append(
                 f"protocol_fee_percentage is scaled by 1e8: {self.protocol_fee_percentage} is more than 100 %"
             )
-        needed = self.liveness_period + self.challenge_window + self.slash_margin
+        if self.challenger_share > MAX_CHALLENGER_SHARE:
+            problems.append(f"challenger_share is scaled by 1e8: {self.challenger_share} is more than 50 %")
+        needed = self.liveness_period + 2 * self.challenge_window + 2 * self.answer_period + self.slash_margin
         if self.staking_period < needed:
             problems.append(
-                f"staking_period ({self.staking_period} s) must be at least liveness_period + challenge_window + "
-                f"slash_margin ({needed} s), or a client could leave before its verdict is executed"
+                f"staking_period ({self.staking_period} s) must be at least liveness_period + 2 x challenge_window "
+                f"+ 2 x answer_period + slash_margin ({needed} s), or a client could leave before its verdict is "
+                "executed"
             )
         for name in ("slash_treasury_admin", "reward_treasury_admin"):
             admin = getattr(self, name)
@@ -145,7 +161,7 @@ class DeployedContract:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """The six contracts of one deployment of the protocol."""
+    """The ten contracts of one deployment of the protocol."""
 
     chain_id: int
     deployer: Address

@@ -11,6 +11,9 @@ WEI_PER_ETHER = 10**18
 PROTOCOL_FEE_SCALE = 10**8
 """PROTOCOL_FEE_PERCENTAGE is a fraction of a fee in units of 1e-8 (v1's scale): 2_000_000 is 2 %."""
 
+SHARE_SCALE = 10**8
+"""CHALLENGER_SHARE is a fraction of a bond in the same units."""
+
 PARTS_PER_MILLION = 10**6
 """A header carries its metric in millionths: an accuracy of 0.8123 is 812_300."""
 

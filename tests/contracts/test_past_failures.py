@@ -11,14 +11,17 @@ from typing import Any
 
 import boa
 import pytest
+from eth_utils import keccak
 
 from tests.contracts.world import (
     AGGREGATOR_BOND,
+    ANSWER_PERIOD,
     BASE_FEE,
     CHALLENGE_WINDOW,
     CLIENTS_FEE,
     FEE_PER_EPOCH,
     LIVENESS_PERIOD,
+    NO_HASH,
     SLASH_MARGIN,
     STAKE_AMOUNT,
     STAKING_PERIOD,
@@ -331,11 +334,18 @@ def test_a_stopped_instance_closes_in_the_very_second_in_which_its_epoch_is_late
 def test_nobody_pulls_the_slowest_stake_out_from_under_a_verdict(run: Run, registry: Any, slashing: Any) -> None:
     """Every deadline used to its last second, and the culprit gone in the first: the margin is still there."""
     cheat = run.clients[2]
-    run.close()
+    commits = bytes(32 * len(run.clients))
+    root = keccak(b"\x06" + commits)
+    run.chain.closeCommits(run.instance, 1, 0, root, sender=run.aggregator)
     registry.unRegister(sender=cheat)
     wait(LIVENESS_PERIOD)
-    run.post(excluded=0b100, slash_reasons=reasons((2, 3)))
-    wait(CHALLENGE_WINDOW + 1)
+    run.post(commits_root=root, excluded=0b100, slash_reasons=reasons((2, 3)))
+    header = run.headers[0]
+    wait(2 * CHALLENGE_WINDOW)
+    demand = run.demand(header, run.user)
+    wait(ANSWER_PERIOD)
+    run.protocol.demands.answer(demand, header.words, b"", b"", (0, NO_HASH, NO_HASH, []), commits, [])
+    wait(ANSWER_PERIOD + 1)
     run.chain.finalizeEpoch(run.instance, 1)
     wait(SLASH_MARGIN - 2)
     with boa.env.anchor():

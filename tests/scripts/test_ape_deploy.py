@@ -106,7 +106,7 @@ def test_a_deployment_that_is_not_confirmed_sends_nothing(sepolia: Sepolia) -> N
 
 
 def test_a_confirmed_deployment_leaves_its_file_and_what_explorers_need(sepolia: Sepolia) -> None:
-    done = sepolia.deploy(stdin="y\n" + SIGN + 5 * SIGN_NEXT)
+    done = sepolia.deploy(stdin="y\n" + SIGN + 9 * SIGN_NEXT)
     assert done.returncode == 0, done.stdout + done.stderr
     assert PASSPHRASE not in done.stdout + done.stderr
     deployment = Deployment.load(sepolia.file)
@@ -140,14 +140,14 @@ def test_a_half_deployment_is_resumed_with_the_parameters_that_it_was_begun_with
     assert shown.stderr.count("is there already") == 4
     assert sepolia.sender.next_nonce() == 4
 
-    done = sepolia.deploy("--resume", stdin="y\n" + SIGN + SIGN_NEXT)
+    done = sepolia.deploy("--resume", stdin="y\n" + SIGN + 5 * SIGN_NEXT)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "5/6 ModelParameterChain" in done.stderr
-    assert "1/6" not in done.stderr
+    assert "5/10 ModelParameterChain" in done.stderr
+    assert "1/10" not in done.stderr
     deployment = Deployment.load(sepolia.file)
     assert deployment.parameters.stake_amount == ether("0.321")
     assert inspect_deployment(sepolia.node.connection, deployment).ok
-    assert sepolia.sender.next_nonce() == 6
+    assert sepolia.sender.next_nonce() == 10
 
 
 def test_a_dead_half_deployment_is_said_to_be_dead_and_can_be_given_up(sepolia: Sepolia) -> None:
@@ -163,7 +163,7 @@ def test_a_dead_half_deployment_is_said_to_be_dead_and_can_be_given_up(sepolia: 
     assert declined.returncode == 1
     assert journal_path(sepolia.file).exists()
 
-    done = sepolia.deploy("--abandon", stdin="y\n" + SIGN + 5 * SIGN_NEXT)
+    done = sepolia.deploy("--abandon", stdin="y\n" + SIGN + 9 * SIGN_NEXT)
     assert done.returncode == 0, done.stdout + done.stderr
     assert inspect_deployment(sepolia.node.connection, Deployment.load(sepolia.file)).ok
     assert journal_path(sepolia.file).with_name("arbitrum-sepolia.journal.json.abandoned-1").exists()

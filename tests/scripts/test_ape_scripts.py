@@ -39,11 +39,12 @@ def test_deploying_writes_a_deployments_file_that_says_what_was_asked_for(ape: A
     file = tmp_path / "out" / "deployment.json"
     done = ape.run(
         "deploy", *NETWORK, "--output", str(file), "--stake-amount", "0.25", "--protocol-fee", "3.5",
-        "--challenge-window", "60", "--liveness-period", "120", "--slash-margin", "30", "--staking-period", "210",
+        "--challenge-window", "60", "--liveness-period", "120", "--slash-margin", "30", "--staking-period", "290",
+        "--challenger-share", "12.5", "--demand-deposit", "0.005", "--answer-period", "10",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert str(file) in done.stdout
-    assert "6/6 SlashingManager" in done.stderr
+    assert "10/10 SlashingManager" in done.stderr
     deployment = Deployment.load(file)
     assert deployment.chain_id == 31337
     assert tuple(deployment.contracts) == CONTRACTS
@@ -53,7 +54,10 @@ def test_deploying_writes_a_deployments_file_that_says_what_was_asked_for(ape: A
         challenge_window=60,
         liveness_period=120,
         slash_margin=30,
-        staking_period=210,
+        staking_period=290,
+        challenger_share=12_500_000,
+        demand_deposit=ether("0.005"),
+        answer_period=10,
         slash_treasury_admin=deployment.deployer,
         reward_treasury_admin=deployment.deployer,
     )
@@ -112,7 +116,7 @@ def test_an_account_of_apes_signs_with_its_passphrase(tmp_path: Path, node: Anvi
     TransactionSender(node.connection, node.signer(9)).transfer(account.address, ether(5))
     file = tmp_path / "deployment.json"
     # For each transaction: sign it, the passphrase, and whether to leave the account unlocked.
-    answers = "y\nopen sesame\nn\n" * 6
+    answers = "y\nopen sesame\nn\n" * 10
     done = Ape(tmp_path, node.url).run("deploy", *NETWORK, "--account", "owner", "--output", str(file), stdin=answers)
     assert done.returncode == 0, done.stdout + done.stderr
     assert Deployment.load(file).deployer == account.address

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import typing
 from pathlib import Path
@@ -13,11 +14,16 @@ from fedblocks.chain.events import ChainEvent, own_fields, snake_case
 from fedblocks.chain.reverts import ContractReverted, known_reasons
 from fedblocks.contracts.artifacts import ArtifactMissing, load_artifact
 from fedblocks.contracts.base import Contract
-from fedblocks.contracts.model_parameter_chain import EpochRecord, Instance, ModelParameterChain, PostedHeader
+from fedblocks.contracts.data_demands import DataDemands, Demand
+from fedblocks.contracts.model_parameter_chain import Dispute, EpochRecord, Instance, ModelParameterChain, PostedHeader
+from fedblocks.contracts.openings import Opening, Operand
 from fedblocks.contracts.reward_manager import RewardManager, UserInstance
 from fedblocks.contracts.slashing_manager import SlashingManager
 from fedblocks.contracts.staking_registry import StakingRegistry
+from fedblocks.contracts.submission_verifier import SubmissionVerifier
 from fedblocks.contracts.treasury import RewardTreasury, SlashTreasury
+from fedblocks.contracts.vector_verifier import VectorVerifier
+from fedblocks.contracts.verdict_verifier import VerdictVerifier
 from fedblocks.deployments import CONTRACTS
 from fedblocks.exceptions import FedBlocksError
 
@@ -27,6 +33,10 @@ CLASSES: tuple[type[Contract], ...] = (
     StakingRegistry,
     RewardManager,
     ModelParameterChain,
+    SubmissionVerifier,
+    VectorVerifier,
+    VerdictVerifier,
+    DataDemands,
     SlashingManager,
 )
 SOURCES = Path(__file__).parents[2] / "contracts"
@@ -64,6 +74,8 @@ def test_every_event_says_what_it_means_and_types_its_arguments(event: type[Chai
         (RewardManager, "getUserInstance", UserInstance),
         (ModelParameterChain, "getInstance", Instance),
         (ModelParameterChain, "getEpoch", EpochRecord),
+        (ModelParameterChain, "getDispute", Dispute),
+        (DataDemands, "demands", Demand),
     ],
 )
 def test_every_struct_has_the_contracts_fields_in_order(contract: type[Contract], view: str, struct: type) -> None:
@@ -74,16 +86,51 @@ def test_a_header_has_the_contracts_words_in_order() -> None:
     assert own_fields(PostedHeader) == names(function(ModelParameterChain, "submitEpoch")["inputs"][0]["components"])
 
 
+@pytest.mark.parametrize("challenge", ["challengeProduct", "challengeColumn", "challengeDelta"])
+def test_an_opening_has_the_contracts_words_in_order(challenge: str) -> None:
+    (opening,) = [entry for entry in function(VectorVerifier, challenge)["inputs"] if entry["name"] == "at"]
+    assert own_fields(Opening) == names(opening["components"])
+
+
+def test_an_operand_has_the_contracts_words_in_order() -> None:
+    (left,) = [entry for entry in function(VectorVerifier, "challengeProduct")["inputs"] if entry["name"] == "left"]
+    assert own_fields(Operand) == names(left["components"])
+
+
+@pytest.mark.parametrize("verifier", [SubmissionVerifier, VectorVerifier, VerdictVerifier])
+def test_every_challenge_has_a_method_with_its_arguments_in_order(verifier: type[Contract]) -> None:
+    challenges = [entry for entry in verifier.artifact().abi if entry.get("name", "").startswith("challenge")]
+    assert challenges
+    for entry in challenges:
+        method = inspect.signature(getattr(verifier, snake_case(entry["name"])))
+        # Python's next is taken.
+        expected = ["next_model" if name == "next" else name for name in names(entry["inputs"])]
+        assert list(method.parameters)[1:] == expected
+
+
+# Modules that are several contracts build their strings of the contract's name and a shared ending.
+SHARED = {
+    "treasury": ("SlashTreasury", "RewardTreasury"),
+    "disputes": ("SubmissionVerifier", "VectorVerifier", "VerdictVerifier", "DataDemands"),
+}
+# DataDemands opens and does not judge.
+JUDGES_ONLY = {": no fault", ": previous header is not the one before"}
+
+
 def strings_in_sources() -> set[str]:
-    """Every revert string; treasuries build theirs of their own name and a shared ending."""
+    """Every revert string."""
     found = set()
     for source in SOURCES.rglob("*.vy"):
         if "mocks" in source.parts:
             continue
         text = source.read_text(encoding="utf-8")
         found |= set(re.findall(rf'"((?:{"|".join(CONTRACTS)}): [^"]+)"', text))
-        for ending in re.findall(r'concat\(\w+, "(: [^"]+)"\)', text):
-            found |= {f"{treasury}{ending}" for treasury in ("SlashTreasury", "RewardTreasury")}
+        for ending in re.findall(r'concat\(\s*\w+, "(: [^"]+)"\s*\)', text):
+            found |= {
+                f"{contract}{ending}"
+                for contract in SHARED[source.stem]
+                if not (contract == "DataDemands" and ending in JUDGES_ONLY)
+            }
     return found
 
 

@@ -15,6 +15,7 @@ from fedblocks.contracts.deploy import (
     deploy_protocol,
 )
 from fedblocks.contracts.reverts import (
+    ChallengerShareTooHigh,
     ContractAddressWrong,
     ContractsDisagree,
     ParameterIsZero,
@@ -38,11 +39,11 @@ def test_a_contracts_address_follows_from_deployer_and_nonce() -> None:
 def test_an_address_is_predicted_for_large_nonces_too(node: Anvil) -> None:
     sender = TransactionSender(node.connection, node.signer(USER))
     assert sender.address is not None
-    # Six contracts from here cross the lengths of the encoding: 127 to 128, 255 to 256, 65535 to 65536.
-    for nonce in (125, 253, 65_533):
+    # Ten contracts from here cross the lengths of the encoding: 127 to 128, 255 to 256, 65535 to 65536.
+    for nonce in (121, 249, 65_529):
         node.connection.rpc("anvil_setNonce", sender.address, hex(nonce))
         deployment = deploy_protocol(sender)
-        assert deployment.address("SlashingManager") == contract_address(sender.address, nonce + 5)
+        assert deployment.address("SlashingManager") == contract_address(sender.address, nonce + 9)
 
 
 def test_each_step_is_told_and_the_result_is_complete(node: Anvil) -> None:
@@ -84,7 +85,14 @@ def test_a_deployer_that_does_something_else_meanwhile_is_stopped(node: Anvil) -
 def test_an_immutable_that_is_not_what_was_meant_is_found(node: Anvil, deployment: Deployment) -> None:
     sender = TransactionSender(node.connection)
     check_immutables(sender, deployment)
-    for change in ("stake_amount", "base_fee", "challenge_window", "slash_margin", "aggregator_bond"):
+    for change in (
+        "stake_amount",
+        "challenge_window",
+        "slash_margin",
+        "challenger_share",
+        "demand_deposit",
+        "answer_period",
+    ):
         changed = ProtocolParameters(
             **{
                 **{name: getattr(deployment.parameters, name) for name in deployment.parameters.__dataclass_fields__},
@@ -114,7 +122,9 @@ class Unchecked(ProtocolParameters):
         ({"stake_amount": 0}, ParameterIsZero),
         ({"slash_margin": 0}, ParameterIsZero),
         ({"protocol_fee_percentage": 10**8 + 1}, ProtocolFeeTooHigh),
-        ({"staking_period": 3 * 86_400 - 1}, StakingPeriodTooShort),
+        ({"challenger_share": 5 * 10**7 + 1}, ChallengerShareTooHigh),
+        ({"answer_period": 0}, ParameterIsZero),
+        ({"staking_period": 5 * 86_400 - 1}, StakingPeriodTooShort),
     ],
 )
 def test_the_contracts_refuse_what_the_sdk_would(node: Anvil, change: dict[str, int], refusal: type[Exception]) -> None:
@@ -129,6 +139,8 @@ def test_the_contracts_refuse_what_the_sdk_would(node: Anvil, change: dict[str, 
         ("StakingRegistry", {"SlashTreasury": "nobody"}, ContractAddressWrong),
         ("RewardManager", {"StakingRegistry": "nobody"}, ContractAddressWrong),
         ("ModelParameterChain", {"SlashTreasury": "RewardTreasury"}, ContractsDisagree),
+        ("SubmissionVerifier", {"ModelParameterChain": "nobody"}, ContractAddressWrong),
+        ("DataDemands", {"ModelParameterChain": "nobody"}, ContractAddressWrong),
         ("SlashingManager", {"StakingRegistry": "nobody"}, ContractAddressWrong),
     ],
 )

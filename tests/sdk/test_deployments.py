@@ -29,6 +29,8 @@ def test_the_defaults_are_the_designs() -> None:
         ether("0.01"),
     )
     assert parameters.protocol_fee_percentage == 2_000_000
+    assert parameters.challenger_share == 40_000_000
+    assert (parameters.demand_deposit, parameters.answer_period) == (ether("0.002"), 43_200)
     assert parameters.staking_period == 7 * parameters.challenge_window == 7 * 86_400
 
 
@@ -41,7 +43,9 @@ def test_the_defaults_are_the_designs() -> None:
         ({"challenge_window": True}, "challenge_window must be an integer"),
         ({"aggregator_bond": 2**128}, "aggregator_bond must be between 0"),
         ({"protocol_fee_percentage": 10**8 + 1}, "more than 100 %"),
-        ({"staking_period": 3 * 86_400 - 1}, r"staking_period \(259199 s\) must be at least"),
+        ({"challenger_share": 5 * 10**7 + 1}, "more than 50 %"),
+        ({"answer_period": 0}, "answer_period must not be zero"),
+        ({"staking_period": 5 * 86_400 - 1}, r"staking_period \(431999 s\) must be at least"),
         ({"slash_treasury_admin": "0x" + "0" * 40}, "other than zero"),
         ({"reward_treasury_admin": "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266"}, "checksummed"),
     ],
@@ -58,8 +62,9 @@ def test_every_problem_is_named_at_once() -> None:
 
 
 def test_the_bounds_themselves_are_allowed() -> None:
-    edge = ProtocolParameters(staking_period=3 * 86_400, protocol_fee_percentage=10**8)
-    assert edge.staking_period == edge.liveness_period + edge.challenge_window + edge.slash_margin
+    edge = ProtocolParameters(staking_period=5 * 86_400, protocol_fee_percentage=10**8)
+    held = 2 * (edge.challenge_window + edge.answer_period)
+    assert edge.staking_period == edge.liveness_period + held + edge.slash_margin
     assert ProtocolParameters(protocol_fee_percentage=0).protocol_fee_percentage == 0
 
 

@@ -1,4 +1,4 @@
-"""What a deployment will create: six contracts, their addresses, arguments and code, before anything is sent.
+"""What a deployment will create: ten contracts, their addresses, arguments and code, before anything is sent.
 
 A contract's address follows from its deployer and the deployer's nonce, so that contracts can name each other before
 they exist. The code that stays on the chain is the runtime code of the build followed by the immutables, so that it
@@ -21,6 +21,12 @@ from fedblocks.contracts.artifacts import Artifact, Immutable, load_artifact
 from fedblocks.deployments import CONTRACTS, ProtocolParameters
 from fedblocks.types import Address, Hash32
 from fedblocks.units import PROTOCOL_FEE_SCALE
+
+VERIFIERS = ("SubmissionVerifier", "VectorVerifier", "VerdictVerifier", "DataDemands")
+"""The contracts that can overturn an epoch, as ModelParameterChain is told them."""
+
+DEMAND_WINDOWS = 2
+"""An epoch can be demanded from for so many challenge windows, says DataDemands."""
 
 _WORD = 32
 
@@ -143,7 +149,13 @@ def constructor_arguments(
             parameters.aggregator_bond,
             parameters.challenge_window,
             parameters.liveness_period,
+            parameters.challenger_share,
+            [addresses[name] for name in VERIFIERS],
         ),
+        "SubmissionVerifier": (addresses["ModelParameterChain"],),
+        "VectorVerifier": (addresses["ModelParameterChain"],),
+        "VerdictVerifier": (addresses["ModelParameterChain"],),
+        "DataDemands": (addresses["ModelParameterChain"], parameters.demand_deposit, parameters.answer_period),
         "SlashingManager": (
             addresses["ModelParameterChain"],
             addresses["StakingRegistry"],
@@ -181,6 +193,24 @@ def immutable_values(
             "AGGREGATOR_BOND": parameters.aggregator_bond,
             "CHALLENGE_WINDOW": parameters.challenge_window,
             "LIVENESS_PERIOD": parameters.liveness_period,
+            "CHALLENGER_SHARE": parameters.challenger_share,
+            "SUBMISSION_VERIFIER": addresses["SubmissionVerifier"],
+            "VECTOR_VERIFIER": addresses["VectorVerifier"],
+            "VERDICT_VERIFIER": addresses["VerdictVerifier"],
+            "DATA_DEMANDS": addresses["DataDemands"],
+        },
+        "SubmissionVerifier": {
+            **_disputes("SubmissionVerifier", addresses),
+            "_REWARD_MANAGER": addresses["RewardManager"],
+        },
+        "VectorVerifier": _disputes("VectorVerifier", addresses),
+        "VerdictVerifier": _disputes("VerdictVerifier", addresses),
+        "DataDemands": {
+            **_disputes("DataDemands", addresses),
+            "DEMAND_DEPOSIT": parameters.demand_deposit,
+            "ANSWER_PERIOD": parameters.answer_period,
+            "_CHAIN": addresses["ModelParameterChain"],
+            "_DEMAND_PERIOD": DEMAND_WINDOWS * parameters.challenge_window,
         },
         "SlashingManager": {
             "MODEL_PARAMETER_CHAIN": addresses["ModelParameterChain"],
@@ -188,6 +218,14 @@ def immutable_values(
             "SLASH_MARGIN": parameters.slash_margin,
             "SLASHER_ADDRESS": addresses["ModelParameterChain"],
         },
+    }
+
+
+def _disputes(contract: str, addresses: Mapping[str, Address]) -> dict[str, int | str]:
+    """The immutables of the module that all verifiers share."""
+    return {
+        "disputes._NAME": contract,
+        "disputes.MODEL_PARAMETER_CHAIN": addresses["ModelParameterChain"],
     }
 
 

@@ -1,9 +1,9 @@
-"""Deploying the protocol: six contracts that name each other and can never be changed.
+"""Deploying the protocol: ten contracts that name each other and can never be changed.
 
-StakingRegistry and RewardManager must know contracts that come after them. The addresses are therefore computed first
-(:mod:`fedblocks.contracts.creation`) and the contracts then deployed with exactly those nonces. Each contract's code is
-compared as soon as it exists, the last constructor checks the whole, and at the end every immutable is read back. The
-demo and ``ape run deploy`` both come here.
+StakingRegistry, RewardManager and ModelParameterChain must know contracts that come after them. The addresses are
+therefore computed first (:mod:`fedblocks.contracts.creation`) and the contracts then deployed with exactly those
+nonces. Each contract's code is compared as soon as it exists, the last constructor checks the whole, and at the end
+every immutable is read back. The demo and ``ape run deploy`` both come here.
 
 With a journal (:mod:`fedblocks.contracts.journal`) a deployment that ended half-way can be resumed, as long as the
 deployer's remaining nonces are free: they alone give the addresses that the contracts so far have been told.
@@ -104,7 +104,7 @@ OnStep = Callable[[DeploymentStep], None]
 
 
 def plan_for(sender: TransactionSender, parameters: ProtocolParameters | None = None) -> DeploymentPlan:
-    """What the sender's next six transactions would deploy; nothing is sent.
+    """What the sender's next ten transactions would deploy; nothing is sent.
 
     Raises:
         NoSigner: if the sender has not even an address.
@@ -123,7 +123,7 @@ def deploy_protocol(
     *,
     journal: Path | None = None,
 ) -> Deployment:
-    """Deploy the six contracts and check them.
+    """Deploy the ten contracts and check them.
 
     Args:
         sender: The deployer. It must send nothing else meanwhile; if it does, NonceTaken ends the deployment.

@@ -25,7 +25,7 @@ from fedblocks.chain.transactions import InsufficientFunds, TransactionSender
 from fedblocks.contracts.creation import Creation, DeploymentPlan
 from fedblocks.deployments import ProtocolParameters
 from fedblocks.types import Address, Wei
-from fedblocks.units import PROTOCOL_FEE_SCALE, format_ether
+from fedblocks.units import PROTOCOL_FEE_SCALE, SHARE_SCALE, format_ether
 
 NODE_INTERFACE = "0x00000000000000000000000000000000000000C8"
 # Of the two functions that tell the data fee, the one that does not run the transaction: it cannot be run yet.
@@ -167,6 +167,8 @@ def _readable(name: str, value: Any) -> str:
         return str(value)
     if name == "protocol_fee_percentage":
         return f"{100 * value / PROTOCOL_FEE_SCALE:g} %"
+    if name == "challenger_share":
+        return f"{100 * value / SHARE_SCALE:g} %"
     if name.endswith(("_period", "_window", "_margin")):
         return f"{value} s ({value / 86_400:g} days)"
     return f"{format_ether(value)} ether"

@@ -2,7 +2,7 @@
 
 The comparison trusts nothing on the chain. What must lie at each address is computed from this installation's build
 and the deployments file alone, and compared byte by byte with what does; every immutable is read back as well, through
-the contract's own getter where it has one; and every address that one contract holds of another is one of the six.
+the contract's own getter where it has one; and every address that one contract holds of another is one of the ten.
 What may change in a deployment's life (admins, balances) is reported and never counted as a difference.
 """
 
@@ -21,18 +21,33 @@ from fedblocks.chain.connection import Connection, NodeRefused, NodeUnreachable
 from fedblocks.contracts.artifacts import Immutable, load_artifact
 from fedblocks.contracts.base import Contract
 from fedblocks.contracts.creation import decode_immutable, immutable_values, runtime_with
+from fedblocks.contracts.data_demands import DataDemands
 from fedblocks.contracts.model_parameter_chain import ModelParameterChain
 from fedblocks.contracts.reward_manager import RewardManager
 from fedblocks.contracts.slashing_manager import SlashingManager
 from fedblocks.contracts.staking_registry import StakingRegistry
+from fedblocks.contracts.submission_verifier import SubmissionVerifier
 from fedblocks.contracts.treasury import RewardTreasury, SlashTreasury, Treasury
+from fedblocks.contracts.vector_verifier import VectorVerifier
+from fedblocks.contracts.verdict_verifier import VerdictVerifier
 from fedblocks.deployments import CONTRACTS, Deployment
 from fedblocks.types import BlockNumber
 from fedblocks.units import format_ether
 
 CLASSES: dict[str, type[Contract]] = {
     cls.NAME: cls
-    for cls in (SlashTreasury, RewardTreasury, StakingRegistry, RewardManager, ModelParameterChain, SlashingManager)
+    for cls in (
+        SlashTreasury,
+        RewardTreasury,
+        StakingRegistry,
+        RewardManager,
+        ModelParameterChain,
+        SubmissionVerifier,
+        VectorVerifier,
+        VerdictVerifier,
+        DataDemands,
+        SlashingManager,
+    )
 }
 
 
@@ -184,13 +199,13 @@ def _ask(contract: Contract, item: Immutable, block: BlockNumber) -> Any:
 def _margin(findings: Iterable[Finding]) -> Finding:
     """What SlashingManager's constructor has checked, once more from what the contracts say now."""
     said = {(finding.contract, finding.field): finding.actual for finding in findings}
-    names = ("LIVENESS_PERIOD", "CHALLENGE_WINDOW")
-    parts = [said["ModelParameterChain", name] for name in names] + [said["SlashingManager", "SLASH_MARGIN"]]
+    liveness, window = (said["ModelParameterChain", name] for name in ("LIVENESS_PERIOD", "CHALLENGE_WINDOW"))
+    answers, margin = said["DataDemands", "ANSWER_PERIOD"], said["SlashingManager", "SLASH_MARGIN"]
     period = said["StakingRegistry", "STAKING_PERIOD"]
-    expected = "at least LIVENESS_PERIOD + CHALLENGE_WINDOW + SLASH_MARGIN"
-    if not all(part.isdecimal() for part in (*parts, period)):
+    expected = "at least LIVENESS_PERIOD + 2 x CHALLENGE_WINDOW + 2 x ANSWER_PERIOD + SLASH_MARGIN"
+    if not all(part.isdecimal() for part in (liveness, window, answers, margin, period)):
         return Finding("StakingRegistry", "staking period", expected, "cannot be told", Status.DIFFERS)
-    needed = sum(map(int, parts))
+    needed = int(liveness) + 2 * int(window) + 2 * int(answers) + int(margin)
     status = Status.SAME if int(period) >= needed else Status.DIFFERS
     return Finding("StakingRegistry", "staking period", f"{expected} ({needed})", period, status)
 

@@ -1,6 +1,6 @@
 """The journal of a deployment: what was meant to be done, on disk before any of it is done.
 
-A deployment is six transactions. Between two of them the machine may lose its power, the node may go, or somebody may
+A deployment is ten transactions. Between two of them the machine may lose its power, the node may go, or somebody may
 press Ctrl-C. The journal says which nonce was to make which contract at which address from which code, and which
 transactions were signed; the chain says what became of them. A journal never says that something happened: that is
 always asked of the chain.

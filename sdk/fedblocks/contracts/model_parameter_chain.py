@@ -2,7 +2,8 @@
 
 An epoch's life on the chain: the aggregator closes the commitments (``close_commits``), posts the epoch's header
 (``submit_epoch``), and one challenge window later anyone makes it final (``finalize_epoch``). A verdict counts from
-then on. The header itself is made in :mod:`fedblocks.rollup`; here it is any object that gives its 17 words.
+then on. Until then a verifier that has seen a fault overturns it, and its aggregator loses its bond. The header itself
+is made in :mod:`fedblocks.rollup`; here it is any object that gives its 17 words.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from fedblocks.chain.events import ChainEvent
 from fedblocks.chain.transactions import Receipt
 from fedblocks.contracts.base import Contract
 from fedblocks.seats import SlashReason, unpack_reasons
-from fedblocks.types import Address, Bitmap, EpochNumber, Hash32, InstanceId, Seat, Timestamp, Wei
+from fedblocks.types import ZERO_HASH, Address, Bitmap, EpochNumber, Hash32, InstanceId, Seat, Timestamp, Wei
 
 
 class HeaderLike(Protocol):
@@ -158,6 +159,39 @@ class InstanceStopped(ChainEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EpochOverturned(ChainEvent):
+    """A fault was shown in an epoch: it is gone, and all after it."""
+
+    instance_id: InstanceId
+    epoch: EpochNumber
+    challenger: Address
+    fraud_case: int
+    aggregator: Address
+    header_hash: Hash32
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BondSlashed(ChainEvent):
+    """The aggregator of an overturned epoch lost its bond: the challenger's part of it, and the whole."""
+
+    instance_id: InstanceId
+    aggregator: Address
+    challenger: Address
+    reward: Wei
+    amount: Wei
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChallengeRewardClaimed(ChainEvent):
+    """A challenger was paid."""
+
+    challenger: Address
+    receiver: Address
+    amount: Wei
+
+
+@dataclass(frozen=True, kw_only=True)
 class Instance:
     """An instance as ModelParameterChain keeps it."""
 
@@ -218,6 +252,22 @@ class EpochRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Dispute:
+    """What can be disputed of an epoch; all zero when it is not pending."""
+
+    header_hash: Hash32
+    aggregator: Address
+    cohort_size: int
+    d: int
+    rules_hash: Hash32
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the epoch is posted and not final."""
+        return self.header_hash != ZERO_HASH
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """Why a client is finally slashable in an instance, and since which epoch."""
 
@@ -250,6 +300,9 @@ class ModelParameterChain(Contract):
         EpochFinalized,
         ClientSlashable,
         InstanceStopped,
+        EpochOverturned,
+        BondSlashed,
+        ChallengeRewardClaimed,
     )
 
     def reward_manager(self, block: Block = "latest") -> Address:
@@ -272,6 +325,26 @@ class ModelParameterChain(Contract):
         """Seconds for which an aggregator may be silent."""
         return int(self._read("LIVENESS_PERIOD", block=block))
 
+    def challenger_share(self, block: Block = "latest") -> int:
+        """The challenger's part of a slashed bond, scaled by 1e8."""
+        return int(self._read("CHALLENGER_SHARE", block=block))
+
+    def submission_verifier(self, block: Block = "latest") -> Address:
+        """The contract that judges submissions."""
+        return Address(self._read("SUBMISSION_VERIFIER", block=block))
+
+    def vector_verifier(self, block: Block = "latest") -> Address:
+        """The contract that judges vectors and their products."""
+        return Address(self._read("VECTOR_VERIFIER", block=block))
+
+    def verdict_verifier(self, block: Block = "latest") -> Address:
+        """The contract that judges figures and verdicts."""
+        return Address(self._read("VERDICT_VERIFIER", block=block))
+
+    def data_demands(self, block: Block = "latest") -> Address:
+        """The contract that has data opened."""
+        return Address(self._read("DATA_DEMANDS", block=block))
+
     def instance(self, instance_id: InstanceId, block: Block = "latest") -> Instance:
         """An instance's state."""
         return self._read_as(Instance, "getInstance", instance_id, block=block)
@@ -279,6 +352,14 @@ class ModelParameterChain(Contract):
     def epoch(self, instance_id: InstanceId, epoch: EpochNumber, block: Block = "latest") -> EpochRecord:
         """An epoch's state."""
         return self._read_as(EpochRecord, "getEpoch", instance_id, epoch, block=block)
+
+    def get_dispute(self, instance_id: InstanceId, epoch: EpochNumber, block: Block = "latest") -> Dispute:
+        """What can be disputed of an epoch."""
+        return self._read_as(Dispute, "getDispute", instance_id, epoch, block=block)
+
+    def challenge_rewards(self, challenger: Address, block: Block = "latest") -> Wei:
+        """What is credited to an account for the faults that it has shown."""
+        return Wei(self._read("challengeRewards", challenger, block=block))
 
     def bond(self, instance_id: InstanceId, aggregator: Address, block: Block = "latest") -> Wei:
         """What an aggregator has deposited for an instance."""
@@ -333,8 +414,12 @@ class ModelParameterChain(Contract):
         return self._send("submitEpoch", header.as_tuple())
 
     def finalize_epoch(self, instance_id: InstanceId, epoch: EpochNumber) -> Receipt:
-        """Make an epoch final, when its challenge window has passed. Anyone may."""
+        """Make an epoch final, when its challenge window has passed and no demand holds it. Anyone may."""
         return self._send("finalizeEpoch", instance_id, epoch)
+
+    def claim_challenge_reward(self, receiver: Address | None = None) -> Receipt:
+        """Pay out what is credited to the sender for the faults that it has shown."""
+        return self._send("claimChallengeReward", *(() if receiver is None else (receiver,)))
 
     def stop_instance(self, instance_id: InstanceId) -> Receipt:
         """Start no further epoch: the user at any time, anyone when the instance has long been silent."""

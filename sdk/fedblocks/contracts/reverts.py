@@ -37,6 +37,9 @@ class ParameterIsZero(BadArgument):
         "ModelParameterChain: aggregator bond is zero",
         "ModelParameterChain: challenge window is zero",
         "ModelParameterChain: liveness period is zero",
+        "ModelParameterChain: challenger share is zero",
+        "DataDemands: demand deposit is zero",
+        "DataDemands: answer period is zero",
         "SlashingManager: slash margin is zero",
         "SlashTreasury: admin is the zero address",
         "RewardTreasury: admin is the zero address",
@@ -53,6 +56,13 @@ class ContractAddressWrong(BadArgument):
         "RewardManager: staking registry is not a contract",
         "RewardManager: model parameter chain is the zero address",
         "ModelParameterChain: reward manager is not a contract",
+        "ModelParameterChain: verifier is the zero address",
+        "ModelParameterChain: verifier is named twice",
+        "SubmissionVerifier: model parameter chain is not a contract",
+        "VectorVerifier: model parameter chain is not a contract",
+        "VerdictVerifier: model parameter chain is not a contract",
+        "DataDemands: model parameter chain is not a contract",
+        "SlashingManager: verifier is not a contract",
         "SlashingManager: model parameter chain is not a contract",
         "SlashingManager: staking registry is not a contract",
     )
@@ -68,6 +78,7 @@ class ContractsDisagree(BadArgument):
         "SlashingManager: reward manager names another chain",
         "SlashingManager: reward manager names another registry",
         "SlashingManager: slash treasuries differ",
+        "SlashingManager: verifier names another chain",
     )
 
 
@@ -75,6 +86,12 @@ class ProtocolFeeTooHigh(BadArgument):
     """The protocol's part of a fee is more than the whole fee."""
 
     reason = "RewardManager: protocol fee is more than the whole"
+
+
+class ChallengerShareTooHigh(BadArgument):
+    """The challenger's part of a bond is more than half: an aggregator could challenge itself at little cost."""
+
+    reason = "ModelParameterChain: challenger share is more than half"
 
 
 class StakingPeriodTooShort(BadArgument):
@@ -93,6 +110,7 @@ class ReceiverIsZero(BadArgument):
         "StakingRegistry: receiver is the zero address",
         "RewardManager: receiver is the zero address",
         "ModelParameterChain: receiver is the zero address",
+        "DataDemands: receiver is the zero address",
     )
 
 
@@ -103,6 +121,7 @@ class ReceiverRefusedPayment(NotNow):
         "StakingRegistry: receiver refused the payment",
         "RewardManager: receiver refused the payment",
         "ModelParameterChain: receiver refused the payment",
+        "DataDemands: receiver refused the payment",
         "SlashTreasury: admin refused the payment",
         "RewardTreasury: admin refused the payment",
     )
@@ -114,6 +133,7 @@ class TreasuryRefusedPayment(NotNow):
     reason = (
         "StakingRegistry: slash treasury refused the payment",
         "RewardManager: reward treasury refused the payment",
+        "ModelParameterChain: slash treasury refused the payment",
     )
 
 
@@ -268,9 +288,9 @@ class AlreadySettled(NotNow):
 
 
 class NoRewardToClaim(NotNow):
-    """Nothing is credited to the client in this instance, or it was claimed."""
+    """Nothing is credited to the account, or it was claimed."""
 
-    reason = "RewardManager: no reward to claim"
+    reason = ("RewardManager: no reward to claim", "ModelParameterChain: no reward to claim")
 
 
 class NoRewardToForfeit(NotNow):
@@ -519,3 +539,164 @@ class ChallengeWindowOpen(NotNow):
     """The epoch can still be challenged, and is not final."""
 
     reason = "ModelParameterChain: challenge window is open"
+
+
+class DataAreDemanded(NotNow):
+    """Data of the epoch were demanded: it is not final before they are opened, and some time has passed."""
+
+    reason = "ModelParameterChain: data are demanded"
+
+
+# ModelParameterChain: overturned epochs.
+
+
+class NotAVerifier(NotAllowed):
+    """Only the verifiers overturn epochs; show them the fault."""
+
+    reason = "ModelParameterChain: caller is not a verifier"
+
+
+class EpochNotPending(NotNow):
+    """The epoch is not posted, was overturned, or is final."""
+
+    reason = ("ModelParameterChain: epoch is not pending", "DataDemands: epoch is not pending")
+
+
+# The verifiers.
+
+
+class HeaderNotPending(NotNow):
+    """The header is not that of a pending epoch: it was never posted, was overturned, or is final."""
+
+    reason = (
+        "SubmissionVerifier: header is not a pending epoch's",
+        "VectorVerifier: header is not a pending epoch's",
+        "VerdictVerifier: header is not a pending epoch's",
+        "DataDemands: header is not a pending epoch's",
+    )
+
+
+class WrongPreviousHeader(BadArgument):
+    """The header that was given as the one before is not."""
+
+    reason = (
+        "SubmissionVerifier: previous header is not the one before",
+        "VectorVerifier: previous header is not the one before",
+        "VerdictVerifier: previous header is not the one before",
+    )
+
+
+class NoFault(BadArgument):
+    """What was challenged is right."""
+
+    reason = (
+        "SubmissionVerifier: no fault",
+        "VectorVerifier: no fault",
+        "VerdictVerifier: no fault",
+    )
+
+
+class ProofDoesNotOpen(BadArgument):
+    """A challenge's proof does not lead to what the header commits to."""
+
+    reason = (
+        "SubmissionVerifier: seat does not open",
+        "SubmissionVerifier: acknowledgement does not open",
+        "SubmissionVerifier: list of submissions does not open",
+        "SubmissionVerifier: submission does not open",
+        "SubmissionVerifier: list of commits does not open",
+        "VectorVerifier: entry does not open",
+        "VectorVerifier: leaf before is not the one before",
+        "VectorVerifier: seat does not open",
+        "VectorVerifier: chunk does not open",
+        "VectorVerifier: carried does not open",
+        "VectorVerifier: parts do not open",
+        "VectorVerifier: part does not open",
+        "VectorVerifier: tree does not open",
+        "VectorVerifier: chunk is not the last one",
+        "VectorVerifier: node does not open",
+        "VectorVerifier: node is not past the end",
+        "VectorVerifier: leaf does not open",
+        "VectorVerifier: row does not open",
+        "VectorVerifier: submissions do not open",
+        "VectorVerifier: submission does not open",
+        "VectorVerifier: values do not open",
+        "VerdictVerifier: seat does not open",
+        "VerdictVerifier: hash of the rules does not open",
+        "VerdictVerifier: last Gram leaf does not open",
+        "VerdictVerifier: list of stats does not open",
+        "VerdictVerifier: what is carried does not open",
+        "VerdictVerifier: entry does not open",
+        "VerdictVerifier: list of entries does not open",
+        "VerdictVerifier: list of submissions does not open",
+        "VerdictVerifier: bound is not the largest distance that is added up",
+    )
+
+
+# DataDemands.
+
+
+class IncorrectDeposit(BadArgument):
+    """A demand costs exactly DEMAND_DEPOSIT, and something else was sent."""
+
+    reason = "DataDemands: incorrect deposit"
+
+
+class NoSuchPosition(BadArgument, LookupError):
+    """The epoch has no such position."""
+
+    reason = "DataDemands: no such position"
+
+
+class DemandTooLate(NotNow):
+    """The epoch was posted too long ago to demand anything of it."""
+
+    reason = "DataDemands: demand is late"
+
+
+class AlreadyDemanded(NotNow):
+    """The position was demanded before."""
+
+    reason = "DataDemands: position is demanded already"
+
+
+class DemandNotOpen(NotNow):
+    """There is no such demand, or it was answered, failed or reclaimed."""
+
+    reason = "DataDemands: demand is not open"
+
+
+class AnswerTooLate(NotNow):
+    """The demand's deadline has passed."""
+
+    reason = "DataDemands: answer is late"
+
+
+class OtherHeaderDemanded(BadArgument):
+    """The demand is about another header."""
+
+    reason = "DataDemands: header is not the demanded one"
+
+
+class AnswerDoesNotOpen(BadArgument):
+    """The answer is not what the header commits to."""
+
+    reason = "DataDemands: answer does not open"
+
+
+class DemandCanBeAnswered(NotNow):
+    """The demand's deadline has not passed."""
+
+    reason = "DataDemands: demand can still be answered"
+
+
+class EpochPending(NotNow):
+    """The epoch is pending: the deposit of a demand comes back only when it is gone."""
+
+    reason = "DataDemands: epoch is pending"
+
+
+class NoCreditToWithdraw(NotNow):
+    """Nothing is credited to the account."""
+
+    reason = "DataDemands: no credit to withdraw"
