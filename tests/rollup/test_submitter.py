@@ -1,84 +1,20 @@
 """The submitter on a real chain: each epoch exactly once, whatever happens in between."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
-from fedblocks.aggregation.rules import Rules
-from fedblocks.chain.signers import LocalSigner
 from fedblocks.contracts.model_parameter_chain import EpochFinalized
-from fedblocks.contracts.reward_manager import NewUserInstance
-from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.records import IntentKind, IntentState, Level
-from fedblocks.rollup.sequencer import Sequencer, instance_key
+from fedblocks.rollup.sequencer import instance_key
 from fedblocks.rollup.state import InstanceContext, RollupState
-from fedblocks.rollup.store import RollupStore
 from fedblocks.rollup.submitter import ConflictingEpoch, Submitter
-from fedblocks.rollup.vectors import vector_root
-from tests.anvil import AGGREGATOR, FIRST_CLIENT, Roles
-from tests.rollup.cohort import D, SmallCohort
-
-
-@dataclass
-class Running:
-    """An open instance on chain with its sequencer and submitter."""
-
-    roles: Roles
-    cohort: SmallCohort
-    sequencer: Sequencer
-    store: RollupStore
-    submitter: Submitter
-
-    def executed(self):
-        """An epoch that is executed and has its commitments on chain, but is not posted."""
-        parts = {seat: self.cohort.commit(self.sequencer.state, seat, self.cohort.update()) for seat in range(6)}
-        for action, signature, _ in parts.values():
-            self.sequencer.accept_commit(action, signature)
-        epoch, attempt = self.sequencer.next_epoch, self.sequencer.attempt
-        self.submitter.close_commits(epoch, attempt, self.sequencer.close_commits())
-        for _, _, reveal in parts.values():
-            self.sequencer.accept_reveal(reveal)
-        return self.sequencer.execute(lambda model: 1)
-
-    @property
-    def posted(self) -> int:
-        return self.roles.user.chain.instance(self.sequencer.context.instance_id).posted_epochs
-
-    def level(self, epoch: int) -> Level:
-        return self.store.get_epoch(instance_key(self.sequencer.context), epoch).level
+from tests.rollup.running import open_instance
 
 
 @pytest.fixture
 def running(staked, tmp_path):
-    cohort = SmallCohort(6)
-    cohort.signers = [staked.node.signer(FIRST_CLIENT + index) for index in range(6)]
-    aggregator: LocalSigner = staked.node.signer(AGGREGATOR)
-    rules = Rules()
-    context = replace(cohort.context, settlement=staked.user.chain.address, cohort=tuple(staked.cohort), rules=rules)
-    opened = staked.user.rewards.new_configured_instance(
-        context.cohort,
-        5,
-        aggregator=aggregator.address,
-        genesis_model_root=vector_root(cohort.model),
-        d=D,
-        rules_hash=context.rules_hash,
-    )
-    context = replace(context, instance_id=opened.one(NewUserInstance).instance_id)
-    cohort.context = context
-    staked.aggregator.chain.deposit_bond(context.instance_id)
-    store = RollupStore(f"sqlite:///{tmp_path / 'rollup.sqlite'}")
-    sequencer = Sequencer.create(
-        context,
-        cohort.model,
-        store,
-        BlobStore(f"file://{tmp_path / 'blobs'}"),
-        aggregator,
-        user=staked.user.sender.address,
-        aggregator=aggregator.address,
-        max_epochs=5,
-    )
-    submitter = Submitter(staked.aggregator.chain, store, instance_key(context))
-    return Running(staked, cohort, sequencer, store, submitter)
+    return open_instance(staked, tmp_path)
 
 
 def test_the_genesis_that_is_computed_here_is_the_one_on_chain(running):

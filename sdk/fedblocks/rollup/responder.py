@@ -1,0 +1,89 @@
+"""The responder: answers every demand for data of the epochs that this aggregator has posted.
+
+Anyone may demand any position of a pending epoch, and an epoch whose data are not opened in time falls, with the bond
+of its aggregator. So every aggregator runs one of these. Each answer earns the deposit of the demand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fedblocks.chain.reverts import ContractReverted
+from fedblocks.chain.transactions import Receipt
+from fedblocks.contracts.data_demands import DataDemanded, DataDemands
+from fedblocks.rollup.blobs import BlobStore
+from fedblocks.rollup.fraud.answers import answer_for
+from fedblocks.rollup.fraud.cases import Demand, DemandKind
+from fedblocks.rollup.header import Header
+from fedblocks.rollup.publication import read_epoch
+from fedblocks.rollup.records import InstanceKey
+from fedblocks.rollup.store import RollupStore
+from fedblocks.types import BlockNumber
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A demand that was answered."""
+
+    demand: DataDemanded
+    receipt: Receipt
+
+
+class Responder:
+    """Answers demands for one instance.
+
+    Args:
+        demands: the contract, connected with an account that signs; anyone may answer.
+        store, blobs: where the epochs are.
+        key: the instance.
+        first_block: where to begin looking for demands.
+    """
+
+    def __init__(
+        self, demands: DataDemands, store: RollupStore, blobs: BlobStore, key: InstanceKey, first_block: int
+    ) -> None:
+        self._demands, self._store, self._blobs, self._key = demands, store, blobs, key
+        self._next_block = first_block
+        self._open: dict[int, DataDemanded] = {}
+
+    def poll(self) -> list[Answered]:
+        """Answer what has been demanded and is still open.
+
+        Raises:
+            NodeUnreachable, NodeRefused: if the node does not answer; the next poll goes on from there.
+            BlobMissing, BlobCorrupt: if this aggregator has lost what it must open.
+        """
+        head = self._demands.connection.block_number()
+        if self._next_block <= head:
+            for event in self._demands.events(self._next_block, head):
+                if isinstance(event, DataDemanded) and event.instance_id == self._key.instance_id:
+                    self._open[event.demand_id] = event
+            self._next_block = BlockNumber(head + 1)
+        answered = []
+        for demand_id, event in list(self._open.items()):
+            if (header := self._header(event)) is None or not self._demands.demand_of(demand_id).open:
+                del self._open[demand_id]
+                continue
+            receipt = self._answer(event, header)
+            del self._open[demand_id]
+            if receipt is not None:
+                answered.append(Answered(event, receipt))
+        return answered
+
+    def _header(self, event: DataDemanded) -> Header | None:
+        """The header that is asked about, if it is one of ours."""
+        stored = self._store.get_epoch(self._key, event.epoch)
+        return stored.header if stored is not None and stored.header_hash == event.header_hash else None
+
+    def _answer(self, event: DataDemanded, header: Header) -> Receipt | None:
+        record = self._store.get_instance(self._key)
+        assert record is not None, "an epoch of it is stored"
+        data = read_epoch(self._blobs, header.data_locator, len(record.cohort), record.d)
+        position = Demand(DemandKind(event.kind), event.seat, event.index, "")
+        answer = answer_for(position, data)
+        try:
+            return self._demands.answer(event.demand_id, header, event.index, answer)
+        except ContractReverted:
+            if self._demands.demand_of(event.demand_id).open:
+                raise
+            return None  # somebody else has answered it
