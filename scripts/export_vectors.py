@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 from eth_abi.abi import encode as abi_encode
 from eth_account import Account
+from eth_utils.address import to_checksum_address
 
 from fedblocks.aggregation.counters import Counters
-from fedblocks.aggregation.fixed_point import apply_delta
+from fedblocks.aggregation.fixed_point import Int16Array, Int32Array, Int64Array, apply_delta
 from fedblocks.aggregation.gram import Gram, gram
 from fedblocks.aggregation.mean import weighted_delta
 from fedblocks.aggregation.rules import Rules
@@ -56,6 +57,7 @@ from fedblocks.rollup.lists import SeatList, entry_hash
 from fedblocks.rollup.state import InstanceContext, RollupState
 from fedblocks.rollup.stf import Commit, Transition, execute
 from fedblocks.rollup.vectors import (
+    Values,
     VectorKind,
     chunk_at,
     chunk_proof,
@@ -65,15 +67,15 @@ from fedblocks.rollup.vectors import (
     vector_root,
     zero_subtree,
 )
-from fedblocks.seats import SlashReason, pack_reasons, seats_of
-from fedblocks.types import Address, EpochNumber, InstanceId, Seat
+from fedblocks.seats import SlashReason, bitmap_of, pack_reasons, seats_of
+from fedblocks.types import EpochNumber, InstanceId, Seat
 
 ROOT = Path(__file__).resolve().parent.parent
 VECTORS = ROOT / "docs" / "vectors"
 
 LINE = 120
 REVEALED_TAG = 0x12
-SETTLEMENT = Address("0x00000000000000000000000000000000000000C1")
+SETTLEMENT = to_checksum_address("0x00000000000000000000000000000000000000C1")
 CHAIN_ID = 31337
 
 MODEL_START, MODEL_STEP = (1 << 32) - 1, (1 << 31) + 12345
@@ -127,17 +129,19 @@ def _filled(words: Sequence[str]) -> Iterator[str]:
 # What is drawn
 
 
-def draw(name: str, d: int, size: int) -> np.ndarray:
+def draw(name: str, d: int, size: int) -> Int64Array:
     """d integers from -size to size that follow from a name: SHAKE-128, which is the same everywhere."""
     words = np.frombuffer(hashlib.shake_128(name.encode()).digest(4 * d), dtype=">u4").astype(np.int64)
-    return words % (2 * size + 1) - size
+    drawn: Int64Array = words % (2 * size + 1) - size
+    return drawn
 
 
-def counted(kind: VectorKind, d: int, start: int, step: int) -> np.ndarray:
+def counted(kind: VectorKind, d: int, start: int, step: int) -> Values:
     """Value k is ``(start + k step) mod 2^b - 2^(b-1)``, b being the bits of a value."""
     bits = 8 * kind.value_bytes
     numbers = (start + step * np.arange(d, dtype=np.uint64)) % (1 << bits)
-    return (numbers.astype(np.int64) - (1 << (bits - 1))).astype(kind.dtype)
+    values: Values = (numbers.astype(np.int64) - (1 << (bits - 1))).astype(kind.dtype)
+    return values
 
 
 def signer(name: str) -> LocalSigner:
@@ -252,7 +256,7 @@ class Cohort:
         self.n, self.d, self.name = n, d, name
         self.signers = [signer(f"seat {seat}") for seat in range(n)]
         self.aggregator = signer("aggregator")
-        self.model = counted(VectorKind.MODEL, d, MODEL_START, MODEL_STEP)
+        self.model: Int32Array = counted(VectorKind.MODEL, d, MODEL_START, MODEL_STEP).astype(np.int32)
         self.context = InstanceContext(
             chain_id=CHAIN_ID,
             settlement=SETTLEMENT,
@@ -264,14 +268,14 @@ class Cohort:
         )
         self.genesis = RollupState.genesis(self.context, self.model)
 
-    def update(self, epoch: int, seat: int) -> np.ndarray:
+    def update(self, epoch: int, seat: int) -> Int16Array:
         common = draw(f"{self.name} common", self.d, 300)
         own = draw(f"{self.name} seat {seat}", self.d, 300) + draw(f"{self.name} {epoch} {seat}", self.d, 100)
         update = common + own
         update[:6] = [30000, -1, -30000, -1 - (seat == 0), -32768 if seat == 1 else -3, 32767 if seat == 1 else 5]
         return update.astype(np.int16)
 
-    def commit(self, state: RollupState, seat: int, update: np.ndarray) -> tuple[CommitUpdate, bytes, Reveal]:
+    def commit(self, state: RollupState, seat: int, update: Int16Array) -> tuple[CommitUpdate, bytes, Reveal]:
         epoch = state.epoch + 1
         salt = keccak256(f"{self.name} salt {epoch} {seat}".encode())
         reveal = Reveal(Seat(seat), update, samples=1 + seat, salt=salt)
@@ -283,6 +287,12 @@ class Cohort:
             reveal.commitment(self.context.cohort[seat]),
         )
         return action, sign_action(action, self.context.domain, self.signers[seat]), reveal
+
+
+def _committing(header: Header, data: EpochData) -> Header:
+    """The header that commits to other data."""
+    roots: dict[str, Any] = dict(data.roots())
+    return replace(header, **roots)
 
 
 @dataclass(frozen=True, eq=False)
@@ -313,7 +323,7 @@ class Epoch:
     def forged(self, **changes: Any) -> Challenge:
         """The challenge of an epoch with other data and a header that commits to them."""
         data = replace(self.data, **changes)
-        found = self.look(replace(self.header, **data.roots()), data)
+        found = self.look(_committing(self.header, data), data)
         assert isinstance(found, Challenge)
         return found
 
@@ -471,9 +481,9 @@ class Scene:
         counters, weights, samples: by seat; whoever is not in `samples` is absent.
     """
 
-    updates: np.ndarray
-    last: np.ndarray
-    model: np.ndarray
+    updates: Int64Array
+    last: Int64Array
+    model: Int64Array
     counters: list[Counters]
     weights: list[int]
     samples: dict[int, int]
@@ -500,15 +510,15 @@ class Scene:
         return scene
 
     @property
-    def delta(self) -> np.ndarray:
+    def delta(self) -> Int64Array:
         """The last global delta."""
         return weighted_delta(self.last.astype(np.int16), self.weights).astype(np.int64)
 
-    def send(self, seat: int, update: np.ndarray) -> None:
+    def send(self, seat: int, update: Int64Array) -> None:
         self.updates = self.updates.copy()
         self.updates[seat] = update
 
-    def sent_before(self, seat: int, update: np.ndarray) -> None:
+    def sent_before(self, seat: int, update: Int64Array) -> None:
         self.last = self.last.copy()
         self.last[seat] = update
 
@@ -522,7 +532,7 @@ class Scene:
         else:
             weighted = np.array(self.weights, dtype=np.int64) @ self.last
             carried = Carried(
-                participants=sum(1 << seat for seat in range(SEATS)),
+                participants=bitmap_of(range(SEATS)),
                 weights=tuple(self.weights),
                 products=tuple(int(own @ weighted) for own in self.last),
                 counters=tuple(self.counters),
@@ -798,7 +808,7 @@ def _garbled(trace: GramTrace, leaf: int, at: int) -> GramTrace:
     return GramTrace(trace.n, leaves)
 
 
-def _raised(values: np.ndarray, index: int) -> np.ndarray:
+def _raised(values: Values, index: int) -> Values:
     other = values.copy()
     other[index] += 1
     return other
@@ -828,7 +838,7 @@ def _padded(second: Epoch) -> Challenge:
         commits=_with(data.commits, 2, commit_entry(2, client, action.commitment, signature)),
         submissions=_with(data.submissions, 2, entry),
     )
-    header = replace(second.header, **forged.roots())
+    header = _committing(second.header, forged)
     found = second.look(header, forged, answered=replace(forged, updates={**data.updates, 2: longer}))
     assert isinstance(found, Challenge)
     return found
