@@ -47,6 +47,9 @@ def everybody_leaves(protocol: Protocol, everybody: list[str], stranger: str, ha
             for aggregator in everybody:
                 if chain.bonds(number, aggregator):
                     must(aggregator, chain, "withdrawBond", number, haven)
+        for challenger in everybody:
+            if chain.challengeRewards(challenger):
+                must(challenger, chain, "claimChallengeReward", haven)
         for client in everybody:
             if registry.isStaked(client):
                 must(client, registry, "unRegister")

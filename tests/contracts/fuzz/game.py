@@ -109,10 +109,10 @@ class Game(RuleBasedStateMachine):
         return self._outcome(self.stage.execute(sender, contract, data, 0))
 
     def call(self, sender: str, contract: str, function: str, *arguments: Any, value: int = 0) -> bool:
-        """Make a call in the model and on the chain, and compare; whether it was taken."""
+        """Make a call, by a person or a contract, in the model and on the chain, and compare; whether it was taken."""
         if sender in self.vanished:
             return False
-        call = Call(self.stage.people[sender], contract, function, arguments, value)
+        call = Call(self.stage.address(sender), contract, function, arguments, value)
         if sender in ACTORS and value:
             self.model.purses[self.stage.driver] -= value
             self.model.purses[call.sender] += value

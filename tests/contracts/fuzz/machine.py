@@ -13,7 +13,7 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from tests.contracts.fuzz.game import Game
 from tests.contracts.fuzz.model import Call, Mood, reason_of
-from tests.contracts.fuzz.stage import ACTORS, AGGREGATORS, CLIENTS, CONTRACTS, PEOPLE, USERS
+from tests.contracts.fuzz.stage import ACTORS, AGGREGATORS, CLIENTS, CONTRACTS, PEOPLE, USERS, VERIFIERS
 from tests.contracts.fuzz.state import Instance
 from tests.contracts.fuzz.tally import MADE
 from tests.contracts.world import (
@@ -40,6 +40,7 @@ OWED_BY = {
     "claimReward": "RewardManager",
     "withdrawRefund": "RewardManager",
     "withdrawBond": "ModelParameterChain",
+    "claimChallengeReward": "ModelParameterChain",
     "withdrawStake": "StakingRegistry",
 }
 
@@ -210,6 +211,34 @@ class Life(Game):
         )
 
     @property
+    def pending(self) -> list[tuple[int, int]]:
+        """The epochs that can be overturned."""
+        return [
+            (number, epoch)
+            for number, instance in self.instances.items()
+            for epoch in range(instance.training.finalized + 1, instance.training.posted + 1)
+        ]
+
+    @precondition(lambda self: self.pending)
+    @rule(
+        which=st.integers(0, 7),
+        verifier=st.sampled_from(VERIFIERS),
+        challenger=person,
+        case=st.integers(1, 12),
+        goes_on=st.integers(0, 4),
+        bits=st.integers(0, 2**14 - 1),
+    )
+    def an_epoch_is_overturned(
+        self, which: int, verifier: str, challenger: str, case: int, goes_on: int, bits: int
+    ) -> None:
+        """And, if its aggregator likes, some steps towards posting it anew follow."""
+        number, epoch = self.pending[which % len(self.pending)]
+        arguments = (number, epoch, self.stage.people[challenger], case)
+        self.call(verifier, "ModelParameterChain", "overturnEpoch", *arguments)
+        for _ in range(goes_on):
+            self._go_on(number, bits, 0)
+
+    @property
     def guilty(self) -> list[tuple[int, list[str]]]:
         """Instances with verdicts that can be executed, and against whom."""
         stakes = self.model.state.clients
@@ -239,6 +268,7 @@ class Life(Game):
             claims += [(who, "claimReward", number) for who in instance.rewards]
             claims += [(instance.order.user, "withdrawRefund", number)] if instance.refund else []
             claims += [(who, "withdrawBond", number) for who in instance.bonds]
+        claims += [(who, "claimChallengeReward", None) for who in self.model.state.challengers]
         stakes = self.model.state.clients
         return claims + [(who, "withdrawStake", None) for who, client in stakes.items() if client.unbonding]
 
@@ -456,7 +486,7 @@ class Life(Game):
         clients = [self.stage.people[name] for name in whom]
         self.call(who, "SlashingManager", "slash", clients, which, self.stage.address(registry))
 
-    @rule(who=person, whom=client, what=st.sampled_from(["slash", "open", "pay", "pay the chain"]))
+    @rule(who=person, whom=client, what=st.sampled_from(["slash", "open", "overturn", "pay", "pay the chain"]))
     def somebody_does_what_nobody_may(self, who: str, whom: str, what: str) -> None:
         """Calls that only a contract may make, and ether for functions that take none."""
         address = self.stage.people[whom]
@@ -464,10 +494,22 @@ class Life(Game):
             self.call(who, "StakingRegistry", "slashStake", address)
         elif what == "open":
             self.call(who, "ModelParameterChain", "openInstance", 1, self.stage.people[who], [address] * 4, 1)
+        elif what == "overturn":
+            number, epoch = (self.pending or [(1, 1)])[0]
+            self.call(who, "ModelParameterChain", "overturnEpoch", number, epoch, self.stage.people[who], 1)
         elif what == "pay":
             self.call(who, "StakingRegistry", "unRegister", value=1)
         else:
             self.call(who, "ModelParameterChain", "stopInstance", 1, value=1)
+
+    @rule(
+        which=which_one, verifier=st.sampled_from(VERIFIERS), challenger=person, offset=st.sampled_from([-1, 0, 1, 2])
+    )
+    def a_verifier_names_any_epoch(self, which: int, verifier: str, challenger: str, offset: int) -> None:
+        which = self.pick(which)
+        epoch = max(0, self.instances.get(which, Instance()).training.finalized + offset)
+        arguments = (which, epoch, self.stage.people[challenger], 1)
+        self.call(verifier, "ModelParameterChain", "overturnEpoch", *arguments)
 
     @precondition(lambda self: len(self.vanished) < 2)
     @rule(who=st.sampled_from([*USERS, *AGGREGATORS]), really=st.integers(0, 3))

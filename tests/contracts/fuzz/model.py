@@ -22,8 +22,10 @@ from tests.contracts.world import (
     AGGREGATOR_BOND,
     BASE_FEE,
     CHALLENGE_WINDOW,
+    CHALLENGER_SHARE,
     CLIENTS_FEE,
     FEE_PER_EPOCH,
+    FEE_SCALE,
     GENESIS_DOMAIN,
     LIVENESS_PERIOD,
     NO_HASH,
@@ -339,13 +341,16 @@ class Model:
         require(d <= MAX_PARAMETERS, "ModelParameterChain: too many parameters")
         require(rules != NO_HASH, "ModelParameterChain: rules hash is missing")
         training = instance.training
-        types = ["uint256", "address", "uint256", "bytes32", "uint256", "bytes32", "bytes32"]
-        chain_id = boa.env.evm.patch.chain_id
-        words = [chain_id, str(self.protocol.chain.address), number, root, d, rules, training.cohort_hash]
         training.aggregator, training.genesis_model_root, training.d = aggregator, root, d
         training.rules_hash, training.last_model_root = rules, root
-        training.last_header_hash = keccak(GENESIS_DOMAIN + encode(types, words))
+        training.last_header_hash = self._genesis_hash(number, training)
         training.last_activity = training.last_progress = self.now
+
+    def _genesis_hash(self, number: int, training: Training) -> bytes:
+        types = ["uint256", "address", "uint256", "bytes32", "uint256", "bytes32", "bytes32"]
+        place = [boa.env.evm.patch.chain_id, str(self.protocol.chain.address), number]
+        trained = [training.genesis_model_root, training.d, training.rules_hash, training.cohort_hash]
+        return keccak(GENESIS_DOMAIN + encode(types, [*place, *trained]))
 
     def name_aggregator(self, number: int, aggregator: str) -> None:
         instance = self._existing(number)
@@ -380,10 +385,9 @@ class Model:
         if not self.is_closed(instance):
             require(self.sender != instance.training.aggregator, "ModelParameterChain: caller is the aggregator")
             own = [number for number, epoch in instance.epochs.items() if epoch.aggregator == self.sender]
-            require(
-                all(epoch <= instance.training.finalized for epoch in own),
-                "ModelParameterChain: an epoch of the caller's is not final",
-            )
+            posted = min(instance.last_posted.get(self.sender, 0), instance.training.posted)
+            assert all(epoch <= posted for epoch in own), "an epoch would escape its aggregator's bond"
+            require(posted <= instance.training.finalized, "ModelParameterChain: an epoch of the caller's is not final")
         self._can_pay("ModelParameterChain", receiver)
         self._pay(receiver, instance.bonds.pop(self.sender))
 
@@ -456,6 +460,35 @@ class Model:
             reason = reason_of(record.slash_reasons, seat)
             if reason:
                 instance.verdicts.setdefault(client, (epoch, reason))
+
+    def overturn_epoch(self, number: int, epoch: int, challenger: str, fraud_case: int) -> None:
+        instance = self.state.instances.get(number, Instance())
+        training = instance.training
+        verifiers = [verifier.address for verifier in self.protocol.verifiers]
+        require(self.sender in verifiers, "ModelParameterChain: caller is not a verifier")
+        require(training.finalized < epoch <= training.posted, "ModelParameterChain: epoch is not pending")
+        aggregator = instance.epochs[epoch].aggregator
+        for gone in [each for each in instance.epochs if each >= epoch]:
+            del instance.epochs[gone]
+        training.posted, training.last_activity = epoch - 1, self.now
+        training.attempt += 1
+        last = instance.epoch(epoch - 1)
+        first = epoch == 1
+        training.last_header_hash = self._genesis_hash(number, training) if first else last.header_hash
+        training.last_model_root = training.genesis_model_root if first else last.next_model_root
+        training.slash_reasons = last.slash_reasons
+        bond = instance.bonds.pop(aggregator, 0)
+        if bond:
+            reward = bond * CHALLENGER_SHARE // FEE_SCALE
+            self.state.challengers[challenger] = self.state.challengers.get(challenger, 0) + reward
+            self._pay(str(self.protocol.slash_treasury.address), bond - reward)
+
+    def claim_challenge_reward(self, receiver: str | None = None) -> None:
+        receiver = self.sender if receiver is None else receiver
+        require(receiver != ZERO, "ModelParameterChain: receiver is the zero address")
+        require(self.sender in self.state.challengers, "ModelParameterChain: no reward to claim")
+        self._can_pay("ModelParameterChain", receiver)
+        self._pay(receiver, self.state.challengers.pop(self.sender))
 
     def stop_instance(self, number: int) -> None:
         instance = self._existing(number)

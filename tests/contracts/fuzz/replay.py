@@ -19,6 +19,7 @@ class Replay:
 
     def __init__(self) -> None:
         self.state = State()
+        self.genesis_hashes: dict[int, bytes] = {}
 
     def apply(self, event: Any, timestamp: int) -> None:
         """Add an event."""
@@ -135,7 +136,7 @@ class Replay:
         training = self._instance(event).training
         training.genesis_model_root = training.last_model_root = event.genesisModelRoot
         training.d, training.rules_hash = event.d, event.rulesHash
-        training.last_header_hash = event.genesisHash
+        training.last_header_hash = self.genesis_hashes[event.instanceId] = event.genesisHash
         training.last_activity = training.last_progress = timestamp
 
     def _aggregator_named(self, event: Any, timestamp: int) -> None:
@@ -182,6 +183,27 @@ class Replay:
         verdicts = self._instance(event).verdicts
         assert event.client not in verdicts
         verdicts[event.client] = (event.epoch, event.reason)
+
+    def _epoch_overturned(self, event: Any, timestamp: int) -> None:
+        instance = self._instance(event)
+        training = instance.training
+        overturned = instance.epochs[event.epoch]
+        assert (event.headerHash, event.aggregator) == (overturned.header_hash, overturned.aggregator)
+        assert event.attempt == training.attempt + 1
+        instance.epochs = {number: record for number, record in instance.epochs.items() if number < event.epoch}
+        last = instance.epochs.get(event.epoch - 1)
+        training.posted, training.attempt, training.last_activity = event.epoch - 1, event.attempt, timestamp
+        training.last_header_hash = last.header_hash if last else self.genesis_hashes[event.instanceId]
+        training.last_model_root = last.next_model_root if last else training.genesis_model_root
+        training.slash_reasons = last.slash_reasons if last else 0
+
+    def _bond_slashed(self, event: Any, timestamp: int) -> None:
+        assert self._instance(event).bonds.pop(event.aggregator) == event.amount
+        credited = self.state.challengers
+        credited[event.challenger] = credited.get(event.challenger, 0) + event.reward
+
+    def _challenge_reward_claimed(self, event: Any, timestamp: int) -> None:
+        assert self.state.challengers.pop(event.challenger) == event.amount
 
     def _instance_stopped(self, event: Any, timestamp: int) -> None:
         self._instance(event).training.stopped_at = timestamp

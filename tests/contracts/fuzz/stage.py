@@ -27,12 +27,14 @@ USERS = ["user", "contract user"]
 AGGREGATORS = ["aggregator", "successor", "contract aggregator"]
 ACTORS = [name for name in (*CLIENTS, *USERS, *AGGREGATORS) if name.startswith("contract")]
 PEOPLE = [*CLIENTS, *USERS, *AGGREGATORS, "stranger", "admin", "heir"]
+VERIFIERS = ["SubmissionVerifier", "VectorVerifier", "VerdictVerifier", "DataDemands"]
 CONTRACTS = [
     "SlashTreasury",
     "RewardTreasury",
     "StakingRegistry",
     "RewardManager",
     "ModelParameterChain",
+    *VERIFIERS,
     "SlashingManager",
 ]
 
@@ -59,6 +61,7 @@ class Stage:
                 "StakingRegistry": protocol.registry,
                 "RewardManager": protocol.rewards,
                 "ModelParameterChain": protocol.chain,
+                **dict(zip(VERIFIERS, protocol.verifiers, strict=True)),
                 "SlashingManager": protocol.slashing,
             }
             self.actors = {name: mock("Actor") for name in ACTORS}

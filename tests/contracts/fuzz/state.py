@@ -20,7 +20,7 @@ class Client:
 
 @dataclass
 class Epoch:
-    """A record in ModelParameterChain, field by field in the order in which it is stored."""
+    """A record in ModelParameterChain that counts, field by field in the order in which it is stored."""
 
     header_hash: bytes = NO_HASH
     aggregator: str = ZERO
@@ -107,6 +107,8 @@ class State:
     clients: dict[str, Client] = field(default_factory=dict)
     instances: dict[int, Instance] = field(default_factory=dict)
     treasuries: dict[str, Treasury] = field(default_factory=dict)
+    # What is credited to those who have shown faults.
+    challengers: dict[str, int] = field(default_factory=dict)
 
     def client(self, address: str) -> Client:
         """An address's stakes, which begin with nothing."""
@@ -128,4 +130,5 @@ class State:
     @property
     def bonded(self) -> int:
         """What ModelParameterChain owes."""
-        return sum(sum(instance.bonds.values()) for instance in self.instances.values())
+        bonds = sum(sum(instance.bonds.values()) for instance in self.instances.values())
+        return bonds + sum(self.challengers.values())

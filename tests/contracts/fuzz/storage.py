@@ -96,6 +96,11 @@ class Reader:
                 )
                 for address, storage in self._treasuries.items()
             },
+            challengers={
+                address: amount
+                for address in self._addresses
+                if (amount := self._chain.read("challengeRewards", address))
+            },
         )
 
     def _client(self, address: str) -> Client:
@@ -111,14 +116,15 @@ class Reader:
     def _instance(self, number: int) -> Instance:
         rewards, chain = self._rewards, self._chain
         order = self._order(number)
+        training = chain.struct(Training, chain.slot("_instances", number))
         epochs = {
             epoch: record
             for epoch in range(order.number_of_epochs + 2)
-            if (record := chain.struct(Epoch, chain.slot("_epochs", number, epoch))) != Epoch()
+            if (record := self._epoch(number, epoch, training)) != Epoch()
         }
         return Instance(
             order=order,
-            training=chain.struct(Training, chain.slot("_instances", number)),
+            training=training,
             epochs=epochs,
             rewards=self._amounts(rewards, "rewards", number),
             refund=rewards.read("refunds", number),
@@ -129,6 +135,16 @@ class Reader:
                 for client, verdict in self._amounts(chain, "_verdicts", number).items()
             },
         )
+
+    def _epoch(self, number: int, epoch: int, training: Training) -> Epoch:
+        """What counts of an epoch's record: what was overturned is left where it was."""
+        record: Epoch = self._chain.struct(Epoch, self._chain.slot("_epochs", number, epoch))
+        attempt, record.commits_closed_at = divmod(record.commits_closed_at, 2**64)
+        if epoch <= training.posted:
+            return record
+        if attempt != training.attempt or record.commits_closed_at == 0:
+            return Epoch()
+        return Epoch(commits_root=record.commits_root, commits_closed_at=record.commits_closed_at)
 
     def _order(self, number: int) -> Order:
         slot = self._rewards.slot("idToUserInstance", number)

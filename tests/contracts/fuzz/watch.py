@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.contracts.fuzz.model import reason_of
-from tests.contracts.world import FEE_PER_EPOCH, STAKE_AMOUNT, Header
+from tests.contracts.world import AGGREGATOR_BOND, FEE_PER_EPOCH, STAKE_AMOUNT, Header
 
 
 class Watch:
@@ -19,6 +19,7 @@ class Watch:
         self.final: set[tuple[int, int]] = set()
         self.escrowed = self.billed = self.refunded = 0
         self.settled: set[int] = set()
+        self.attempts: dict[int, int] = {}
 
     def see(self, event: Any) -> None:
         """Check an event, and remember what the next ones are checked by."""
@@ -61,11 +62,29 @@ class Watch:
     def _EpochSubmitted(self, event: Any) -> None:  # noqa: N802
         assert (event.instanceId, event.epoch) not in self.headers, "an epoch was posted twice"
         assert event.instanceId not in self.settled, "an epoch was posted after the settlement"
-        self.headers[event.instanceId, event.epoch] = Header(*event.header)
+        header = Header(*event.header)
+        assert header.attempt >= self.attempts.get(event.instanceId, 0), (
+            "commitments of an overturned epoch count again"
+        )
+        self.headers[event.instanceId, event.epoch] = header
 
     def _EpochFinalized(self, event: Any) -> None:  # noqa: N802
         assert (event.instanceId, event.epoch) in self.headers, "final without having been posted"
         self.final.add((event.instanceId, event.epoch))
+
+    def _EpochOverturned(self, event: Any) -> None:  # noqa: N802
+        epoch = (event.instanceId, event.epoch)
+        assert epoch in self.headers, "overturned without having been posted"
+        assert epoch not in self.final, "overturned after it was final"
+        assert event.instanceId not in self.settled, "overturned after the settlement"
+        gone = [each for each in self.headers if each[0] == event.instanceId and each[1] >= event.epoch]
+        for each in gone:
+            del self.headers[each]
+        self.attempts[event.instanceId] = event.attempt
+
+    def _BondSlashed(self, event: Any) -> None:  # noqa: N802
+        assert event.amount == AGGREGATOR_BOND, "slashed by less than all, or by more"
+        assert 0 < 2 * event.reward <= event.amount, "an aggregator that challenges itself loses too little"
 
     def _FeesSettled(self, event: Any) -> None:  # noqa: N802
         assert event.instanceId not in self.settled, "settled twice"
