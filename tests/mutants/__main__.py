@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-from tests.mutants import table
-from tests.mutants.table import MUTANTS, Mutant
+from tests.mutants import table, verifiers
+from tests.mutants.mutant import Mutant
+from tests.mutants.table import MUTANTS
 
 ROOT = Path(__file__).resolve().parents[2]
 # Where a mutant of a file is most likely noticed; what is not named here is run after that, and the fuzzer last.
@@ -31,6 +32,22 @@ LIKELY = {
     table.TREASURY: ["treasuries"],
     table.SEATS: ["seats"],
     table.HEADERS: ["epochs"],
+    verifiers.SUBMISSIONS: ["submission_verifier"],
+    verifiers.VECTORS: ["vector_verifier"],
+    verifiers.VERDICTS: ["verdict_verifier"],
+    verifiers.DEMANDS: ["data_demands"],
+    verifiers.ACTIONS: ["submission_verifier"],
+    verifiers.DISPUTES: ["submission_verifier", "verdict_verifier"],
+    verifiers.LISTS: ["submission_verifier", "data_demands", "verdict_verifier"],
+    verifiers.MERKLE: ["data_demands", "vector_verifier"],
+    verifiers.PRODUCTS: ["vector_verifier"],
+    verifiers.LEAVES: ["vector_verifier"],
+    verifiers.FIGURES: ["verdict_verifier"],
+    verifiers.JUDGEMENT: ["verdict_verifier"],
+    verifiers.COHORTS: ["verdict_verifier"],
+    verifiers.CARRIED: ["verdict_verifier"],
+    verifiers.THRESHOLDS: ["verdict_verifier"],
+    verifiers.WIDE: ["wide", "verdict_verifier"],
 }
 # These read the sources, and what is said of a mutant should be said of what it does. Gas is no behaviour.
 LEFT_OUT = {"reverts", "v1_abi", "gas"}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tests.mutants.mutant import Mutant, swapped, without
+from tests.mutants.verifiers import VERIFIERS
 
 REGISTRY = "StakingRegistry.vy"
 SLASHING = "SlashingManager.vy"
@@ -11,32 +12,6 @@ CHAIN = "ModelParameterChain.vy"
 TREASURY = "modules/treasury.vy"
 SEATS = "modules/seats.vy"
 HEADERS = "modules/headers.vy"
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """One deliberate defect."""
-
-    name: str
-    file: str
-    original: str
-    replacement: str
-    why: str
-
-
-def cut(text: str) -> str:
-    """What remains of a statement that is left out: its line, without it."""
-    return text[: len(text) - len(text.lstrip())] + "pass"
-
-
-def without(name: str, file: str, statement: str, why: str) -> Mutant:
-    """A statement left out."""
-    return Mutant(name, file, statement, cut(statement), why)
-
-
-def swapped(name: str, file: str, first: str, second: str, why: str) -> Mutant:
-    """Two neighbouring passages in the wrong order."""
-    return Mutant(name, file, f"{first}\n{second}", f"{second}\n{first}", why)
 
 
 _REGISTRY = [
@@ -789,4 +764,4 @@ _MODULES = [
         "nobody off chain finds the header that was posted",
     ),
 ]
-MUTANTS = [*_REGISTRY, *_SLASHING, *_REWARDS, *_CHAIN, *_MODULES]
+MUTANTS = [*_REGISTRY, *_SLASHING, *_REWARDS, *_CHAIN, *_MODULES, *VERIFIERS]

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.mutants.__main__ import LIKELY, ROOT, apply
-from tests.mutants.table import MUTANTS, Mutant
+from tests.mutants.mutant import Mutant
+from tests.mutants.table import MUTANTS
 
 
 @pytest.fixture
