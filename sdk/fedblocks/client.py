@@ -30,6 +30,7 @@ from fedblocks.doctor.guard import refuse_unsafe
 from fedblocks.types import Address
 
 if TYPE_CHECKING:
+    from fedblocks.rollup.watcher import WatchedContracts
     from fedblocks.training.jobs import Jobs
 
 
@@ -100,6 +101,14 @@ class FedBlocks:
         from fedblocks.training.jobs import Jobs  # PyTorch takes seconds and is an extra
 
         return Jobs(self.connection, self.staking, self.rewards, self.chain)
+
+    @cached_property
+    def watched(self) -> WatchedContracts:
+        """What a :class:`~fedblocks.rollup.watcher.Watcher` reads and writes."""
+        from fedblocks.rollup.watcher import WatchedContracts  # Numba takes a second
+
+        verifiers = (self.submission_verifier, self.vector_verifier, self.verdict_verifier)
+        return WatchedContracts(self.chain, self.rewards, self.demands, {each.NAME: each for each in verifiers})
 
     @property
     def contracts(self) -> tuple[Contract, ...]:

@@ -47,7 +47,8 @@ def test_every_row_of_a_batch_equals_the_single_hash(count: int, length: int, ta
 
 
 @pytest.mark.parametrize("count", [256, 257, 263, 511, 513, 1999])
-def test_the_threads_give_the_rows_of_one_thread(count: int) -> None:
+def test_the_threads_give_the_rows_of_one_thread(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keccak, "PARALLEL_FROM_BYTES", 1 << 17)
     rows = random_rows(count, 512)
     assert rows.size >= keccak.PARALLEL_FROM_BYTES
     alone = np.concatenate([keccak_rows(rows[i : i + 8], 1) for i in range(0, count, 8)])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fedblocks.rollup import keccak
 from fedblocks.rollup.keccak import keccak256
 from fedblocks.rollup.merkle import LeafOutsideTree
 from fedblocks.rollup.vectors import (
@@ -86,7 +87,11 @@ def test_the_root_is_the_one_of_the_protocol(kind: VectorKind, d: int) -> None:
 
 @pytest.mark.parametrize("leaves", [7, 8, 9, 33])
 @pytest.mark.parametrize("kind", VectorKind)
-def test_the_root_does_not_depend_on_how_many_subtrees_are_hashed_together(kind: VectorKind, leaves: int) -> None:
+@pytest.mark.parametrize("parallel_from", [1, 1 << 30])
+def test_the_root_does_not_depend_on_how_many_subtrees_are_hashed_together(
+    kind: VectorKind, leaves: int, parallel_from: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keccak, "PARALLEL_FROM_BYTES", parallel_from)
     values = random_values(kind, leaves * 4096 - 300)
     assert vector_root(values) == naive_root(values, kind)
 

@@ -16,7 +16,7 @@ from fedblocks.rollup.responder import Responder
 from fedblocks.rollup.sequencer import Sequencer, instance_key
 from fedblocks.rollup.submitter import Submitter
 from fedblocks.rollup.watch_journal import JournalUnusable, WatchJournal
-from fedblocks.rollup.watcher import Contracts, Happening, Watcher
+from fedblocks.rollup.watcher import Happening, Watcher
 from tests.rollup.epochs import changed
 from tests.rollup.running import Running, open_instance
 
@@ -49,19 +49,7 @@ class Watching:
         fedblocks = roles.stranger if account is None else account
         self.reports = []
         self.watcher = Watcher(
-            Contracts(
-                fedblocks.chain,
-                fedblocks.rewards,
-                fedblocks.demands,
-                {
-                    each.NAME: each
-                    for each in (
-                        fedblocks.submission_verifier,
-                        fedblocks.vector_verifier,
-                        fedblocks.verdict_verifier,
-                    )
-                },
-            ),
+            fedblocks.watched,
             running.blobs,
             fedblocks.deployment.first_block,
             WatchJournal(journal),
@@ -177,8 +165,8 @@ def test_an_epoch_that_is_not_published_falls_after_one_demand(running):
     watching = Watching(running)
     assert watching.poll() == [Happening.MISSING, Happening.DEMANDED]
     assert watching.poll() == []
+    running.roles.node.increase_time(running.roles.user.chain.challenge_window() + 1)
     with pytest.raises(ContractReverted, match="data are demanded"):
-        running.roles.node.increase_time(running.roles.user.chain.challenge_window() + 1)
         running.roles.user.chain.finalize_epoch(running.sequencer.context.instance_id, 1)
     running.roles.node.increase_time(running.roles.user.demands.answer_period() + 1)
     assert watching.poll() == [Happening.CHALLENGED, Happening.COLLECTED, Happening.COLLECTED]

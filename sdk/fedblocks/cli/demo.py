@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from fedblocks.cli.exit_codes import ExitCode
+from fedblocks.demo.dishonesty import DISHONESTY
 from fedblocks.demo.options import DEFAULT_ATTACKERS, DemoOptions, InvalidOption
 from fedblocks.demo.outcome import Outcome
 from fedblocks.demo.run import run_demo
@@ -127,6 +128,16 @@ def _show(console: Console, outcome: Outcome) -> None:
         f"{format_ether(outcome.user_refunded)} back",
         highlight=False,
     )
+    console.print(f"the watcher worked out {outcome.watched} epochs again and found them right", highlight=False)
+    for each in outcome.overturned:
+        console.print(
+            f"epoch {each.epoch} was overturned for {each.case.name}: {each.found} (0x{each.transaction.hex()}, "
+            f"{each.gas:,} gas); the aggregator lost {format_ether(each.bond)} ETH, the watcher got "
+            f"{format_ether(each.reward)}",
+            highlight=False,
+        )
+    if outcome.dishonesty is not None and not outcome.overturned:
+        console.print("[red]the aggregator's lie was not overturned[/]")
     excluded_only = [each.cast for each in outcome.clients if each.cast.attack and not each.cast.slash_expected]
     for cast in excluded_only:
         console.print(f"{cast.name} is of a kind that the rules leave out but do not slash ({cast.expected})")
@@ -150,6 +161,11 @@ def _show(console: Console, outcome: Outcome) -> None:
 @click.option("--data", type=click.Choice(["fashion-mnist", "digits"]), help="[default: fashion-mnist if it is there]")
 @click.option("--alpha", default=0.5, show_default=True, help="Skew of the labels (Dirichlet); small is strong.")
 @click.option("--local-steps", default=60, show_default=True, help="Mini-batch steps of a client in an epoch.")
+@click.option(
+    "--dishonest-aggregator",
+    metavar="KIND",
+    help="Let the aggregator lie in epoch 2, and watch it being overturned. `list` shows the kinds.",
+)
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=Path("demo-run"), show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
 def demo(
@@ -162,6 +178,7 @@ def demo(
     data: str | None,
     alpha: float,
     local_steps: int,
+    dishonest_aggregator: str | None,
     output: Path,
     as_json: bool,
 ) -> None:
@@ -172,6 +189,10 @@ def demo(
     if attackers.strip() == "list":
         for name, attack in ATTACKS.items():
             click.echo(f"{name:22} {attack.description} ({attack.expected})")
+        return
+    if dishonest_aggregator == "list":
+        for dishonesty in DISHONESTY.values():
+            click.echo(f"{dishonesty.name:22} {dishonesty.description}")
         return
     if target is not None and not 0 < target <= 1:
         raise InvalidOption("target", target, "above 0 and at most 1")
@@ -185,6 +206,7 @@ def demo(
         data=data,
         alpha=alpha,
         local_steps=local_steps,
+        dishonest_aggregator=dishonest_aggregator,
         output=output,
     )
     columns = (TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

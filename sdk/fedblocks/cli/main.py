@@ -15,6 +15,7 @@ from fedblocks.cli.demo import demo
 from fedblocks.cli.doctor import doctor
 from fedblocks.cli.exit_codes import ExitCode
 from fedblocks.cli.replay import replay
+from fedblocks.cli.watch import watch
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.replay import ReplayMismatch
 
@@ -29,6 +30,7 @@ cli.add_command(check)
 cli.add_command(demo)
 cli.add_command(doctor)
 cli.add_command(replay)
+cli.add_command(watch)
 
 
 def exit_code_of(error: FedBlocksError) -> ExitCode:

@@ -146,19 +146,27 @@ def find_dishonesty(name: str) -> Dishonesty:
         raise UnknownDishonesty(name) from None
 
 
-class DishonestSequencer(Sequencer):
-    """A sequencer that lies in one epoch."""
+def sequencer_class(name: str | None) -> type[Sequencer]:
+    """The class of an aggregator's sequencer: an honest one, or one that lies in LYING_EPOCH.
 
-    dishonesty: Dishonesty
+    Raises:
+        UnknownDishonesty: if there is no such lie.
+    """
+    if name is None:
+        return Sequencer
+    dishonesty = find_dishonesty(name)
 
-    def _transition(self, submissions: Mapping[Seat, Submission]) -> Transition:
-        honest = super()._transition(submissions)
-        if self.next_epoch != LYING_EPOCH or self.dishonesty.lie is None:
-            return honest
-        accepted = honest.judgement.participants & ~honest.judgement.excluded
-        return self.dishonesty.lie(self.state, honest, Seat(seats_of(accepted)[0]))
+    class DishonestSequencer(Sequencer):
+        def _transition(self, submissions: Mapping[Seat, Submission]) -> Transition:
+            honest = super()._transition(submissions)
+            if self.next_epoch != LYING_EPOCH or dishonesty.lie is None:
+                return honest
+            accepted = honest.judgement.participants & ~honest.judgement.excluded
+            return dishonesty.lie(self.state, honest, Seat(seats_of(Bitmap(accepted))[0]))
 
-    def _publish(self, transition: Transition) -> Hash32:
-        if self.dishonesty.publishes or transition.epoch != LYING_EPOCH:
-            return super()._publish(transition)
-        return keccak256(b"nothing")
+        def _publish(self, transition: Transition) -> Hash32:
+            if dishonesty.publishes or transition.epoch != LYING_EPOCH:
+                return super()._publish(transition)
+            return keccak256(b"nothing")
+
+    return DishonestSequencer

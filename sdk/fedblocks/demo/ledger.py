@@ -22,6 +22,8 @@ class Ledger:
             account_of(stage.user): "user",
             account_of(stage.aggregator): "aggregator",
             account_of(stage.admin): "admin",
+            account_of(stage.watcher): "watcher",
+            account_of(stage.successor): "successor",
             **{player.address: player.name for player in players},
             **{contract.address: type(contract).__name__ for contract in stage.user.contracts},
         }

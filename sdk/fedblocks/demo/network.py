@@ -43,7 +43,8 @@ class Stage:
     Attributes:
         node: the EVM node.
         deployment_file: where the deployment was written.
-        admin, user, aggregator: the protocol as each of them sees it.
+        admin, user, aggregator, watcher: the protocol as each of them sees it.
+        successor: the aggregator whom the user names when the first one was found out.
     """
 
     node: Anvil
@@ -51,6 +52,8 @@ class Stage:
     admin: FedBlocks
     user: FedBlocks
     aggregator: FedBlocks
+    watcher: FedBlocks
+    successor: FedBlocks
 
     def acting_as(self, signer: LocalSigner) -> FedBlocks:
         return self.user.acting_as(signer)
@@ -91,7 +94,8 @@ class Player:
 def open_stage(options: DemoOptions) -> Iterator[Stage]:
     """Start a node, deploy the protocol with the code that the ape script uses, and stop the node at the end."""
     _clear(options.output)
-    with Anvil(accounts=FIRST_CLIENT + options.clients + OUTSIDERS) as node:
+    first_spare = FIRST_CLIENT + options.clients + OUTSIDERS
+    with Anvil(accounts=first_spare + 2) as node:
         admin_signer = node.signer(ADMIN)
         deployment = deploy_protocol(TransactionSender(node.connection, admin_signer), PARAMETERS)
         path = options.output / "deployment.json"
@@ -103,6 +107,8 @@ def open_stage(options: DemoOptions) -> Iterator[Stage]:
             admin=admin,
             user=admin.acting_as(node.signer(USER)),
             aggregator=admin.acting_as(node.signer(AGGREGATOR)),
+            watcher=admin.acting_as(node.signer(first_spare)),
+            successor=admin.acting_as(node.signer(first_spare + 1)),
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from fedblocks.demo.dishonesty import LYING_EPOCH, find_dishonesty
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.training.attacks import find_attack
 from fedblocks.types import MAX_COHORT, MIN_COHORT
@@ -35,6 +36,7 @@ class DemoOptions:
         data: the data set's name; None for Fashion-MNIST, or the digits where it is missing.
         alpha: the skew of the labels (Dirichlet); small is strong.
         local_steps: mini-batch steps of each client in each epoch.
+        dishonest_aggregator: how the aggregator lies (see demo/dishonesty.py); None for an honest one.
         output: folder for store, plot and deployments file.
     """
 
@@ -47,6 +49,7 @@ class DemoOptions:
     data: str | None = None
     alpha: float = 0.5
     local_steps: int = 60
+    dishonest_aggregator: str | None = None
     output: Path = Path("demo-run")
 
     def __post_init__(self) -> None:
@@ -64,5 +67,9 @@ class DemoOptions:
             raise InvalidOption("alpha", self.alpha, "above 0 and at most 1000")
         if not 0 <= self.seed < 1 << 53:
             raise InvalidOption("seed", self.seed, "from 0 to 2**53 - 1")
+        if self.dishonest_aggregator is not None:
+            find_dishonesty(self.dishonest_aggregator)
+            if self.epochs < LYING_EPOCH:
+                raise InvalidOption("epochs", self.epochs, f"at least {LYING_EPOCH}, in which the aggregator lies")
         if not 1 <= self.local_steps <= 10_000:
             raise InvalidOption("local-steps", self.local_steps, "from 1 to 10000")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fedblocks.aggregation.verdicts import Judgement
+from fedblocks.rollup.fraud.cases import FraudCase
 from fedblocks.seats import SlashReason, seats_of
 from fedblocks.types import Address, BlockNumber, Hash32, Seat, Wei
 
@@ -98,6 +99,29 @@ class LedgerEntry:
         return self.after - self.before + self.gas
 
 
+@dataclass(frozen=True)
+class Overturned:
+    """An epoch that was deleted for its fault.
+
+    Attributes:
+        epoch: which.
+        case: the fraud case that was proved.
+        found: what was wrong, in words.
+        transaction: of the proof.
+        gas: what the proof cost.
+        bond: what the aggregator lost.
+        reward: what the watcher got of it.
+    """
+
+    epoch: int
+    case: FraudCase
+    found: str
+    transaction: Hash32
+    gas: int
+    bond: Wei
+    reward: Wei
+
+
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """The demo's result.
@@ -107,6 +131,9 @@ class Outcome:
         target_ppm: the accuracy asked for.
         contracts: addresses by name.
         user_paid, user_refunded: what the user sent and got back.
+        dishonesty: how the aggregator lied, None if it did not.
+        overturned: the epochs that were deleted.
+        watched: how many epochs the watcher worked out again and found right.
     """
 
     data: str
@@ -120,6 +147,9 @@ class Outcome:
     user_refunded: Wei
     plot: str
     store: str
+    dishonesty: str | None
+    overturned: list[Overturned]
+    watched: int
 
     @property
     def accuracy_ppm(self) -> int:
@@ -140,7 +170,10 @@ class Outcome:
 
     @property
     def as_promised(self) -> bool:
-        return self.target_reached and self.conserved and all(client.as_expected for client in self.clients)
+        lies_found = len(self.overturned) == (0 if self.dishonesty is None else 1)
+        all_watched = self.watched >= len(self.epochs)
+        as_expected = all(client.as_expected for client in self.clients)
+        return self.target_reached and self.conserved and as_expected and lies_found and all_watched
 
     def to_json(self) -> dict[str, Any]:
         """The result for machines: amounts in Wei as decimal strings, hashes in hexadecimal."""
@@ -199,6 +232,20 @@ class Outcome:
             ],
             "userPaidWei": str(self.user_paid),
             "userRefundedWei": str(self.user_refunded),
+            "dishonesty": self.dishonesty,
+            "overturned": [
+                {
+                    "epoch": each.epoch,
+                    "case": each.case.name,
+                    "found": each.found,
+                    "transaction": _hex(each.transaction),
+                    "gas": each.gas,
+                    "bondWei": str(each.bond),
+                    "rewardWei": str(each.reward),
+                }
+                for each in self.overturned
+            ],
+            "watchedEpochs": self.watched,
             "plot": self.plot,
             "store": self.store,
         }

@@ -7,10 +7,13 @@ from typing import Protocol
 
 import torch
 
+from fedblocks.chain.signers import LocalSigner
 from fedblocks.chain.transactions import Receipt
+from fedblocks.client import FedBlocks
 from fedblocks.contracts.model_parameter_chain import ClientSlashable
 from fedblocks.contracts.reward_manager import RewardClaimed, RewardCredited
 from fedblocks.contracts.slashing_manager import ClientSlashed
+from fedblocks.demo.dishonesty import sequencer_class
 from fedblocks.demo.ledger import Ledger
 from fedblocks.demo.network import (
     AGGREGATOR,
@@ -23,8 +26,9 @@ from fedblocks.demo.network import (
     open_stage,
 )
 from fedblocks.demo.options import DemoOptions
-from fedblocks.demo.outcome import Cast, ClientOutcome, EpochOutcome, Outcome
+from fedblocks.demo.outcome import Cast, ClientOutcome, EpochOutcome, Outcome, Overturned
 from fedblocks.demo.plot import draw
+from fedblocks.demo.watching import DemoWatcher
 from fedblocks.engines.local import LocalEngine
 from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.sequencer import Sequencer, instance_key
@@ -84,12 +88,15 @@ class _Demo:
         self.names = {player.address: player.name for player in self.players}
         self.slashed: dict[Address, tuple[ClientSlashed, Receipt]] = {}
         self.ledger = Ledger(stage, self.players)
+        self.aggregator = stage.aggregator
+        self.overturned: list[Overturned] = []
 
     def play(self) -> Outcome:
         self._stake()
         job = self._request()
         loop = self._aggregate(job)
         epochs = self._train(job, loop)
+        self.narrator.scene(f"the watcher has worked out {self.watcher.right} epochs again: all the same")
         credited, claimed, refunded = self._settle(job)
         plot = self.options.output / "demo.png"
         outcome = Outcome(
@@ -104,6 +111,9 @@ class _Demo:
             user_refunded=refunded,
             plot=str(plot),
             store=str(self.options.output),
+            dishonesty=self.options.dishonest_aggregator,
+            overturned=self.overturned,
+            watched=self.watcher.right,
         )
         draw(epochs, [each.cast for each in outcome.clients], self.target, job.context.rules, plot)
         return outcome
@@ -151,19 +161,24 @@ class _Demo:
         aggregator.chain.deposit_bond(job.instance_id)
         self.narrator.scene(f"the aggregator accepts with a bond of {_ether(PARAMETERS.aggregator_bond)}")
         output = self.options.output.absolute()
-        store = RollupStore(f"sqlite:///{output / 'rollup.sqlite'}")
-        sequencer = Sequencer.create(
+        self.store = RollupStore(f"sqlite:///{output / 'rollup.sqlite'}")
+        self.blobs = BlobStore(f"file://{output / 'blobs'}")
+        self.watcher = DemoWatcher(self.stage, job, self.blobs)
+        sequencer = sequencer_class(self.options.dishonest_aggregator).create(
             job.context,
             job.genesis,
-            store,
-            BlobStore(f"file://{output / 'blobs'}"),
+            self.store,
+            self.blobs,
             self.stage.node.signer(AGGREGATOR),
             user=account_of(self.stage.user),
             aggregator=account_of(aggregator),
             max_epochs=self.options.epochs,
             document=job.request.to_json().encode(),
         )
-        submitter = Submitter(aggregator.chain, store, instance_key(job.context))
+        return self._loop(sequencer, aggregator, job)
+
+    def _loop(self, sequencer: Sequencer, aggregator: FedBlocks, job: Job) -> AggregatorLoop:
+        submitter = Submitter(aggregator.chain, self.store, instance_key(job.context))
         engine = LocalEngine(
             [player.member for player in self.players if player.member], self.options.seed, self.narrator.trained
         )
@@ -179,29 +194,73 @@ class _Demo:
         )
 
     def _train(self, job: Job, loop: AggregatorLoop) -> list[EpochOutcome]:
-        epochs = []
-        for report in loop.run():
-            assert report.posting is not None, "a new instance has nothing on chain already"
-            epochs.append(
-                EpochOutcome(
-                    epoch=report.header.epoch,
-                    accuracy_ppm=report.accuracy_ppm,
-                    header_hash=report.header.hash(),
-                    transaction=report.posting.transaction_hash,
-                    block=report.posting.block,
-                    judgement=report.judgement,
-                )
-            )
-            self.narrator.epoch(report, job, self.names)
-            # An epoch becomes final while the next ones are trained.
-            self._wait(PARAMETERS.challenge_window // 2 + 1)
-            self._finalize(job, loop)
+        epochs: list[EpochOutcome] = []
+        running = True
+        while running:
+            running = False
+            for report in loop.run():
+                self._posted(report, job, epochs)
+                if self._watch(epochs):
+                    loop = self._replace(job)
+                    running = True
+                    break
+                # An epoch becomes final while the next ones are trained.
+                self._wait(PARAMETERS.challenge_window // 2 + 1)
+                self._finalize(job, loop)
         if len(epochs) < self.options.epochs:
             self.stage.user.jobs.stop(job.instance_id)
             self.narrator.scene(f"the target is reached: the user stops after {len(epochs)} epochs")
         self._wait(PARAMETERS.challenge_window + 1)
         self._finalize(job, loop)
         return epochs
+
+    def _posted(self, report: EpochReport, job: Job, epochs: list[EpochOutcome]) -> None:
+        assert report.posting is not None, "a new instance has nothing on chain already"
+        epochs.append(
+            EpochOutcome(
+                epoch=report.header.epoch,
+                accuracy_ppm=report.accuracy_ppm,
+                header_hash=report.header.hash(),
+                transaction=report.posting.transaction_hash,
+                block=report.posting.block,
+                judgement=report.judgement,
+            )
+        )
+        self.narrator.epoch(report, job, self.names)
+
+    def _watch(self, epochs: list[EpochOutcome]) -> bool:
+        """Let the watcher look at what was posted; whether it was overturned."""
+        reports, overturned = self.watcher.look()
+        if overturned is None:
+            return False
+        for report in reports:
+            self.narrator.scene(f"the watcher: {report.what}, {report.text}")
+        del epochs[overturned.epoch - 1 :]
+        self.overturned.append(overturned)
+        case = overturned.case.name.lower().replace("_", " ")
+        self.narrator.scene(
+            f"epoch {overturned.epoch} is overturned ({case}): the aggregator "
+            f"loses its bond of {_ether(overturned.bond)}, the watcher gets {_ether(overturned.reward)} of it"
+        )
+        return True
+
+    def _replace(self, job: Job) -> AggregatorLoop:
+        """The user names another aggregator, who takes the work up where it was right."""
+        stage, key = self.stage, instance_key(job.context)
+        successor = stage.successor
+        stage.user.chain.name_aggregator(job.instance_id, account_of(successor))
+        successor.chain.deposit_bond(job.instance_id)
+        Submitter(successor.chain, self.store, key).reconcile()
+        self.store.release_writer(key)
+        self.store.set_aggregator(key, account_of(successor))
+        attempt = successor.chain.instance(job.instance_id).attempt
+        assert isinstance(successor.sender.signer, LocalSigner), "the demo's accounts are local"
+        sequencer = Sequencer.resume(self.store, self.blobs, key, successor.sender.signer, attempt)
+        self.aggregator = successor
+        self.narrator.scene(
+            f"the user names another aggregator, who goes on from epoch {sequencer.state.epoch} in attempt {attempt}"
+        )
+        return self._loop(sequencer, successor, job)
 
     def _wait(self, seconds: int) -> None:
         self.stage.node.increase_time(seconds)
@@ -237,7 +296,7 @@ class _Demo:
         if refunded:
             user.jobs.refund(job.instance_id)
         self.narrator.scene(f"the user gets {_ether(refunded)} back")
-        self.stage.aggregator.chain.withdraw_bond(job.instance_id)
+        self.aggregator.chain.withdraw_bond(job.instance_id)
         self.narrator.scene("the aggregator takes its bond back")
         return credited, claimed, refunded
 

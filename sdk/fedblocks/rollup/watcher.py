@@ -87,7 +87,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Contracts:
+class WatchedContracts:
     """What a watcher reads and writes.
 
     Attributes:
@@ -118,7 +118,7 @@ class Watcher:
 
     def __init__(
         self,
-        contracts: Contracts,
+        contracts: WatchedContracts,
         blobs: BlobStore,
         first_block: int,
         journal: WatchJournal | None = None,

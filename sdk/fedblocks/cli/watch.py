@@ -1,0 +1,165 @@
+"""`fedblocks watch`."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from fedblocks.chain.connection import NodeRefused, NodeUnreachable
+from fedblocks.chain.signers import LocalSigner
+from fedblocks.cli.exit_codes import ExitCode
+from fedblocks.client import FedBlocks
+from fedblocks.config import NETWORKS, network_url
+from fedblocks.exceptions import FedBlocksError
+from fedblocks.rollup.blobs import BlobStore
+from fedblocks.rollup.vectors import VectorKind, decode_vector
+from fedblocks.rollup.watch_journal import WatchJournal
+from fedblocks.rollup.watcher import Happening, Report, Watcher
+from fedblocks.types import InstanceId
+
+_COLOURS = {
+    Happening.FAULT: "red bold",
+    Happening.TOO_LATE: "red bold",
+    Happening.REFUSED: "red",
+    Happening.MISSING: "yellow",
+    Happening.DEMANDED: "yellow",
+    Happening.CHALLENGED: "green bold",
+    Happening.OVERTURNED: "magenta",
+    Happening.COLLECTED: "green",
+}
+
+
+class GenesisUnusable(FedBlocksError, ValueError):
+    """A genesis model that was given is not one."""
+
+    def __init__(self, given: str, why: str) -> None:
+        super().__init__(f"--genesis {given}: {why}; give INSTANCE=FILE, the file holding the model as it is hashed")
+
+
+def _say(console: Console, report: Report) -> None:
+    colour = _COLOURS.get(report.what, "dim")
+    where = f"instance {report.instance_id} epoch {report.epoch:>4}  " if report.epoch else ""
+    tail = f"  [dim]0x{report.transaction.hex()}[/]" if report.transaction else ""
+    console.print(f"{where}[{colour}]{report.what}[/]  {report.text}{tail}", highlight=False)
+
+
+def _record(report: Report) -> str:
+    return json.dumps(
+        {
+            "what": report.what,
+            "instanceId": report.instance_id,
+            "epoch": report.epoch,
+            "text": report.text,
+            "transaction": None if report.transaction is None else "0x" + report.transaction.hex(),
+        }
+    )
+
+
+@click.command()
+@click.option("--network", required=True, metavar="URL|NAME", help=f"The node: a URL, or one of {', '.join(NETWORKS)}.")
+@click.option(
+    "--deployment", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The deployments file."
+)
+@click.option("--data", required=True, metavar="URL", help="Where the epochs' data are: file:///…, s3://…, https://…")
+@click.option(
+    "--keyfile", type=click.Path(path_type=Path, dir_okay=False), help="Who challenges; without it, only look."
+)
+@click.option("--passphrase-file", type=click.Path(path_type=Path, dir_okay=False), help="What opens the key file.")
+@click.option("--from-block", type=int, default=0, help="Report epochs from this block on; all are worked out.")
+@click.option(
+    "--journal",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("watch.jsonl"),
+    show_default=True,
+    help="Where it is kept what was sent, so that nothing is sent twice.",
+)
+@click.option("--genesis", multiple=True, metavar="INSTANCE=FILE", help="A genesis model that nobody publishes.")
+@click.option("--max-demands", default=64, show_default=True, help="Demands open at once; each binds a deposit.")
+@click.option("--confirmations", default=0, show_default=True, help="Blocks to stay behind the newest one.")
+@click.option("--interval", default=10.0, show_default=True, help="Seconds between two looks at the chain.")
+@click.option("--once", is_flag=True, help="Look once and end; with 4 if anything was found wrong.")
+@click.option("--timeout", type=float, default=30.0, show_default=True, help="Seconds to wait for each answer.")
+@click.option("--json", "as_json", is_flag=True, help="Print what happens as JSON on stdout, one object a line.")
+def watch(
+    network: str,
+    deployment: Path,
+    data: str,
+    keyfile: Path | None,
+    passphrase_file: Path | None,
+    from_block: int,
+    journal: Path,
+    genesis: tuple[str, ...],
+    max_demands: int,
+    confirmations: int,
+    interval: float,
+    once: bool,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """Work out every posted epoch again, and challenge what is wrong.
+
+    Without a key file nothing is sent: faults are reported, with the function that would prove them. Runs until it is
+    interrupted; it can be killed and started again at any time.
+    """
+    if (keyfile is None) != (passphrase_file is None):
+        raise click.UsageError("--keyfile and --passphrase-file belong together")
+    signer = None
+    if keyfile is not None and passphrase_file is not None:
+        signer = LocalSigner.from_keyfile(keyfile, passphrase_file)
+    fedblocks = FedBlocks.connect(network_url(network), deployment, signer=signer, timeout=timeout)
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        console = Console(stderr=True, width=160)
+    wrong = False
+
+    def tell(report: Report) -> None:
+        nonlocal wrong
+        wrong = wrong or report.what in (Happening.FAULT, Happening.MISSING)
+        _say(console, report)
+        if as_json:
+            click.echo(_record(report))
+
+    watcher = Watcher(
+        fedblocks.watched,
+        BlobStore(data),
+        fedblocks.deployment.first_block,
+        WatchJournal(journal if signer is not None else None),
+        tell,
+        report_from=from_block,
+        genesis=dict(_genesis(fedblocks, each) for each in genesis),
+        max_demands=max_demands,
+        confirmations=confirmations,
+    )
+    who = signer.address if signer is not None else "nobody (read-only)"
+    console.print(f"watching {fedblocks.chain.address} on chain {fedblocks.connection.chain_id} as {who}")
+    while True:
+        try:
+            watcher.poll()
+        except (NodeUnreachable, NodeRefused) as error:
+            if once:
+                raise
+            console.print(f"[yellow]{error}; trying again in {interval:g} s[/]", highlight=False)
+        if once:
+            break
+        time.sleep(interval)
+    for instance in watcher.instances.values():
+        if instance.waiting:
+            console.print(f"instance {instance.instance_id}: {instance.waiting}", highlight=False)
+    if wrong:
+        raise click.exceptions.Exit(ExitCode.MISMATCH)
+
+
+def _genesis(fedblocks: FedBlocks, given: str):  # type: ignore[no-untyped-def]
+    number, _, path = given.partition("=")
+    if not number.isdigit() or not path:
+        raise GenesisUnusable(given, "this is not INSTANCE=FILE")
+    instance_id = InstanceId(int(number))
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise GenesisUnusable(given, error.strerror or str(error)) from error
+    return instance_id, decode_vector(content, VectorKind.MODEL, fedblocks.chain.instance(instance_id).d)
