@@ -51,7 +51,7 @@ from fedblocks.types import Address, InstanceId, Seat
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / ".cache" / "commitments"
 FLOWER = "flwr==1.41.0"
-SIZES = ((10, 1_000_000), (10, 10_000_000), (32, 1_000_000), (64, 1_000_000))
+SIZES = ((10, 10_000_000), (10, 1_000_000), (32, 1_000_000), (64, 1_000_000))
 HUGE = (10, 100_000_000)
 ROUNDS, REPEATS = 2, 3
 SAMPLES = 100
@@ -290,20 +290,21 @@ def run(method: str, n: int, d: int, repeats: int) -> dict[str, Any]:
     return result
 
 
-def measure_sizes(sizes: Sequence[tuple[int, int]], rounds: int) -> list[dict[str, Any]]:
-    """All methods on all sizes, in turns."""
-    rows = []
-    for n, d in sizes:
-        runs: dict[str, list[dict[str, Any]]] = {method: [] for method in METHODS}
-        for turn in range(rounds):
+def measure_sizes(sizes: Sequence[tuple[int, int]], rounds: int) -> Iterator[list[dict[str, Any]]]:
+    """All methods on all sizes, in turns; what has been measured so far, whenever a size has been gone through."""
+    runs: dict[tuple[int, int], dict[str, list[dict[str, Any]]]] = {}
+    for turn in range(rounds):
+        for n, d in sizes:
+            own = runs.setdefault((n, d), {method: [] for method in METHODS})
             for method in METHODS:
                 # Storing is measured less often: it takes longest, and longest to prepare.
-                repeats = 1 if method == "aggregator" else REPEATS
-                runs[method].append(run(method, n, d, repeats))
-                shown = median(line["seconds"] for line in runs[method][-1]["repeats"])
+                own[method].append(run(method, n, d, 1 if method == "aggregator" else REPEATS))
+                shown = median(line["seconds"] for line in own[method][-1]["repeats"])
                 print(f"n={n} d={d} turn {turn + 1}/{rounds} {method}: {shown:.3f} s", flush=True)
-        rows.append({"n": n, "d": d, "methods": {method: _summed(each) for method, each in runs.items()}})
-    return rows
+            yield [
+                {"n": n, "d": d, "methods": {method: _summed(each) for method, each in own.items()}}
+                for (n, d), own in runs.items()
+            ]
 
 
 def _summed(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -408,7 +409,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             result["huge"] = {"n": n, "d": d} | _summed([run("huge", n, d, 1)])
             print(json.dumps(result["huge"]))
         else:
-            result |= {"machine": machine(), "sizes": measure_sizes(SIZES, chosen.rounds)}
+            result["machine"] = machine()
+            for result["sizes"] in measure_sizes(SIZES, chosen.rounds):
+                # A measurement that is stopped leaves what it has.
+                path.write_text(json.dumps(result, indent=1) + "\n")
         path.write_text(json.dumps(result, indent=1) + "\n")
     if "sizes" in result:
         plot(result, chosen.out / "commitments.png")
