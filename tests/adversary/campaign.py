@@ -10,6 +10,7 @@ from fedblocks.rollup.fraud.answers import answer_for
 from fedblocks.rollup.fraud.cases import Demand, FraudCase
 from fedblocks.rollup.fraud.prover import find_fault
 from fedblocks.rollup.fraud.published import Published
+from tests.adversary import lies
 from tests.adversary.lies import LIES, Told, both
 from tests.adversary.slander import demanded, slanders
 from tests.adversary.stage import AGGREGATOR, Stage, refusal, rehearsal
@@ -74,7 +75,7 @@ def tell(name: str, truth: Truth, rng: Random) -> tuple[Told | None, frozenset[F
     cases = frozenset[FraudCase]().union(*(kind.cases for kind in kinds))
     if len(told) == 1 or None in told:
         return told[0] if len(told) == 1 else None, cases
-    return both(truth, *told), cases  # type: ignore[arg-type]
+    return both(truth, *told), cases
 
 
 def play(name: str, truth: Truth, base: Base, seed: int) -> None:
@@ -107,6 +108,8 @@ def stand(stage: Stage, base: Base) -> None:
 def _stand(truth: Truth, again: str) -> None:
     instance, stage, header = truth.instance, truth.instance.stage, truth.header
     rng = Random(header.hash())
+    withheld = tried(truth, lies.tell(truth), "answering", rng)
+    assert withheld.case is None, f"what is answered in time stands: {again}"
     with rehearsal():
         instance.close(header.commits_root, AGGREGATOR.address)
         instance.post(header.as_tuple(), AGGREGATOR.address)

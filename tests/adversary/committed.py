@@ -177,7 +177,7 @@ class Committed:
         }
 
     def published(self, context: InstanceContext, header: Header, withheld: frozenset[str]) -> Published:
-        """What a watcher finds: all that has a form in which it can be published, and is not withheld."""
+        """What a watcher finds: all that has a form in which it can be published, and garbage for what is withheld."""
 
         def values(vector: Vector) -> Values:
             return vector.values if vector.is_plain else NOTHING
@@ -197,19 +197,20 @@ class Committed:
             "delta": values(self.delta),
             "next_model": values(self.next_model),
         }
-        nothing: dict[str, object] = {
-            "commits": (b"",) * n,
-            "submissions": (b"",) * n,
-            "stats": (b"",) * n,
+        # In the form of the real one, or in none at all.
+        garbage: dict[str, object] = {
+            "commits": self.commits[::-1],
+            "submissions": lists["submissions"][::-1],
+            "stats": self.stats[-2::-1],
             "cohort": b"",
-            "updates": {},
+            "updates": {seat: ~values(update) for seat, update in self.updates.items()},
             "gram": NO_TRACE,
-            "carried": b"",
-            "delta": NOTHING,
+            "carried": self.carried[::-1],
+            "delta": ~values(self.delta),
             "next_model": NOTHING,
         }
-        found = pieces | {name: piece for name, piece in nothing.items() if name in withheld}
-        return Published.of(context, header, EpochData(**found))  # type: ignore[arg-type]
+        found = pieces | {name: piece for name, piece in garbage.items() if name in withheld}
+        return Published.of(context, header, EpochData(**found))
 
     def answer(self, demand: Demand) -> Answer | None:
         """What opens a demanded position as far as it can be opened; None where there is nothing to open."""

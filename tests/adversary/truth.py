@@ -223,7 +223,7 @@ def epochs(stage: Stage, base: Base) -> Iterator[Truth]:
     )
     state, previous, past = RollupState.genesis(context, model), None, ()
     for number in range(base.epoch):
-        empty = Truth(instance, context, state, previous, 0, {}, {}, None, past)  # type: ignore[arg-type]
+        empty = Truth(instance, context, state, previous, 0, {}, {}, None, past)
         while True:
             try:
                 truth = told(empty, _reveals(base, state, generator), attempt=0)

@@ -60,7 +60,7 @@ class DemoWatcher:
         return Overturned(
             epoch=overturned.epoch,
             case=FraudCase(overturned.fraud_case),
-            found=faults[0],
+            found=faults[0].partition(": ")[2] or faults[0],
             transaction=proof.transaction,
             gas=int(receipt["gasUsed"]),
             bond=Wei(bond.amount),

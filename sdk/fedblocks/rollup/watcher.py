@@ -9,7 +9,7 @@ it finds.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -315,7 +315,7 @@ class Watcher:
             )
 
     def _worth_demanding(self, followed: Followed, first: Demand) -> list[Demand]:
-        """What to demand at once: one position while nobody has answered anything, then all of the same kind."""
+        """What to demand at once: one position while nobody has answered anything, then as many as help."""
         published = followed.published
         if published is None or not followed.answers:
             return [first]
@@ -336,7 +336,9 @@ class Watcher:
                     if seat not in published.submission_contents
                 ]
             case _:
-                wanted = [first]
+                # Spread over what is searched: each opening says in which part of it to go on.
+                step = max(1, first.span // room)
+                wanted = [replace(first, index=first.index + at) for at in range(0, first.span, step)]
         asked = followed.demanded.keys() | followed.answers.keys()
         return [demand for demand in wanted if demand.position not in asked][:room]
 

@@ -74,6 +74,12 @@ def tell(truth: Truth, committed: Committed | None = None, **words: Any) -> Told
     return Told(committed, words_of(truth.header) | committed.roots() | words)
 
 
+def with_submission(truth: Truth, seat: int, content: bytes | None, **pieces: Any) -> Told:
+    """A seat's submission is another one."""
+    committed = replace(truth.committed, submissions=put(truth.data.submissions, seat, content), **pieces)
+    return tell(truth, committed)
+
+
 def put(contents: Sequence[Any], index: int, content: Any) -> tuple[Any, ...]:
     """A list with another content at one place."""
     return (*contents[:index], content, *contents[index + 1 :])
@@ -118,4 +124,4 @@ def both(truth: Truth, first: Told, second: Told) -> Told:
     return replace(second, committed=committed, words=words | roots | forced, known=second.known or first.known)
 
 
-from tests.adversary.lies import headers, judged, products, sizes, submitted, vectors  # noqa: E402, F401
+from tests.adversary.lies import accomplices, followed, headers, judged, products, sizes, submitted, vectors  # noqa: E402, F401

@@ -34,7 +34,7 @@ def _elsewhere(truth: Truth, n: int, d: int) -> Told | None:
     last[:seats] = _resized(before.last_updates[:seats], d)
     carried = before.carried
 
-    def filled(values: tuple, nothing: object) -> tuple:  # type: ignore[type-arg]
+    def filled(values: tuple, nothing: object) -> tuple:
         return (*values[:n], *[nothing] * (n - truth.n))
 
     state = RollupState(

@@ -101,7 +101,7 @@ def padded_update(truth: Truth, rng: Random) -> Told | None:
         return None
     client = truth.context.cohort[seat]
     own = SubmissionEntry.decode(truth.data.submissions[seat])
-    commitment = update_commitment(padded.root, own.samples, own.salt, client)  # type: ignore[arg-type]
+    commitment = update_commitment(padded.root, own.samples, own.salt, client)
     own = replace(own, update_root=padded.root, commitment=commitment, signature=truth.signed(seat, commitment))
     leaves = truth.committed.products.leaves
     for leaf, (column, rows) in enumerate(leaves):

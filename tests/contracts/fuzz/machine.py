@@ -49,6 +49,7 @@ WEIGHTS = {
     "an_epoch_is_trained": 3,
     "an_instance_goes_on": 2,
     "an_instance_ends": 2,
+    "an_epoch_is_overturned": 2,
     "a_verdict_is_executed": 2,
     "a_deadline_comes": 2,
     "somebody_comes_for_what_is_owed": 3,
@@ -219,9 +220,9 @@ class Life(Game):
             for epoch in range(instance.training.finalized + 1, instance.training.posted + 1)
         ]
 
-    @precondition(lambda self: self.pending)
     @rule(
-        which=st.integers(0, 7),
+        which=which_one,
+        back=st.integers(0, 2),
         verifier=st.sampled_from(VERIFIERS),
         challenger=person,
         case=st.integers(1, 12),
@@ -229,14 +230,21 @@ class Life(Game):
         bits=st.integers(0, 2**14 - 1),
     )
     def an_epoch_is_overturned(
-        self, which: int, verifier: str, challenger: str, case: int, goes_on: int, bits: int
+        self, which: int, back: int, verifier: str, challenger: str, case: int, goes_on: int, bits: int
     ) -> None:
-        """And, if its aggregator likes, some steps towards posting it anew follow."""
-        number, epoch = self.pending[which % len(self.pending)]
-        arguments = (number, epoch, self.stage.people[challenger], case)
+        """One is trained before, where none is pending; and some steps towards posting it anew may follow."""
+        which = self.pick(which or 1)
+        for _ in range(4):
+            if not any(number == which for number, _ in self.pending):
+                self._go_on(which, bits, 0)
+        epochs = [epoch for number, epoch in self.pending if number == which]
+        if not epochs:
+            return
+        epoch = epochs[max(0, len(epochs) - 1 - back)]
+        arguments = (which, epoch, self.stage.people[challenger], case)
         self.call(verifier, "ModelParameterChain", "overturnEpoch", *arguments)
         for _ in range(goes_on):
-            self._go_on(number, bits, 0)
+            self._go_on(which, bits, 0)
 
     @property
     def guilty(self) -> list[tuple[int, list[str]]]:

@@ -75,12 +75,14 @@ class Demand:
         seat: the seat, or the row; 0 where the kind has none.
         index: the leaf; 0 where the kind has none.
         missing: what is not to be had, for people.
+        span: how many leaves, from `index` on, the search is about: opening several of them at once makes it shorter.
     """
 
     kind: DemandKind
     seat: int
     index: int
     missing: str
+    span: int = 1
 
     @property
     def position(self) -> tuple[DemandKind, int, int]:

@@ -1,8 +1,9 @@
 """Going down a tree to the place where it differs from what it should be.
 
 Where all of a vector is to be had, the place is found by comparing. Where it is not, every opening that was demanded
-leads further: its content differs, or one of its siblings, and below that sibling the next position is demanded. A
-wrong root is thus shown after as many demands as the tree has levels, at most.
+leads further: its content differs, or one of its siblings, and below that sibling the next positions are demanded. With
+one position after the other a wrong root is shown after as many demands as the tree has levels; whoever demands
+several at once, spread over the span that a :class:`~fedblocks.rollup.fraud.cases.Demand` names, needs fewer rounds.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ from fedblocks.types import Hash32
 Finding = Challenge | Demand
 Opened = tuple[bytes, tuple[bytes, ...]]
 """A chunk and its proof."""
+
+Subtree = tuple[int, int]
+"""The first leaf of a subtree, and how many of its leaves there are."""
 
 
 # Vectors: the global delta and the next model
@@ -119,20 +123,25 @@ def vector_fault(case: VectorCase, published: Published, *, always: bool = False
         differing = np.flatnonzero(case.committed != case.expected)
         chunk = 0 if always else int(differing[0]) // CHUNK_VALUES
         return case.challenge(chunk, challenges.chunk_opening(case.committed, chunk))
-    leaf = 0
-    tried = set()
-    while (answer := published.answers.get((case.kind, 0, leaf))) is not None:
-        tried.add(leaf)
+    name = f"the {case.kind.name.lower().replace('_', ' ')}"
+    opened = {leaf: answer for (kind, _, leaf), answer in published.answers.items() if kind is case.kind}
+    subtrees: list[Subtree] = []
+    for leaf, answer in sorted(opened.items()):
         found = _in_opened_leaf(case, leaf, answer, always)
-        if not isinstance(found, int):
+        if isinstance(found, Challenge):
             return found
-        assert found not in tried, "every opening leads to another"
-        leaf = found
-    return Demand(case.kind, 0, leaf, f"the {case.kind.name.lower().replace('_', ' ')}")
+        subtrees.append(found)
+    first, span = _smallest(subtrees, published.leaves)
+    return Demand(case.kind, 0, first, name, span)
 
 
-def _in_opened_leaf(case: VectorCase, leaf: int, answer: Answer, always: bool) -> Challenge | int:
-    """The challenge that an opened leaf gives, or the leaf to open next."""
+def _smallest(subtrees: list[Subtree], leaves: int) -> Subtree:
+    """Where to go on: none of the smallest one's leaves is open, for that would have led into it."""
+    return min(subtrees, key=lambda each: each[1], default=(0, leaves))
+
+
+def _in_opened_leaf(case: VectorCase, leaf: int, answer: Answer, always: bool) -> Challenge | Subtree:
+    """The challenge that an opened leaf gives, or the smallest subtree beside it that differs."""
     kind = kind_of(case.expected)
     expected = challenges.leaf_values(case.expected, leaf)
     for within in range(LEAF_CHUNKS):
@@ -147,8 +156,9 @@ def _in_opened_leaf(case: VectorCase, leaf: int, answer: Answer, always: bool) -
         beside = index ^ 1
         if sibling != expected_sibling:
             first = beside << step
-            if first < -(-len(case.expected) // LEAF_VALUES):
-                return first
+            leaves = -(-len(case.expected) // LEAF_VALUES)
+            if first < leaves:
+                return first, min(1 << step, leaves - first)
             proof = (node, *answer.proof[step + 1 :])
             return challenges.padding(
                 case.header, case.tree, b"", b"", 0, LEAF_HEIGHT + step, beside, sibling, b"", proof
@@ -370,12 +380,12 @@ def _product_challenge(
 
 
 def _opened_gram_fault(vectors: GramVectors, expected: GramTrace, tree: GramTree, published: Published) -> Finding:
-    """The same from what was opened on chain, one leaf after the other."""
-    leaf = 0
-    while True:
-        at = _opened_leaf(published, leaf, vectors.n)
-        if at is None:
-            return Demand(DemandKind.COLUMN, 0, leaf, f"the Gram tree at leaf {leaf}")
+    """The same from what was opened on chain."""
+    opened = {
+        leaf: at for leaf in range(published.leaves) if (at := _opened_leaf(published, leaf, vectors.n)) is not None
+    }
+    subtrees: list[Subtree] = []
+    for leaf, at in opened.items():
         if at.column_root != tree.columns[leaf].tobytes():
             answer = published.answers.get((DemandKind.COLUMN, 0, leaf))
             if answer is None:
@@ -383,10 +393,12 @@ def _opened_gram_fault(vectors: GramVectors, expected: GramTrace, tree: GramTree
             return _column_challenge(vectors, at, answer.content, expected.column(leaf))
         if at.rows_root != tree.lists[leaf].tobytes():
             return _opened_row_fault(vectors, expected, tree, published, leaf)
-        following = _next_gram_leaf(vectors, at, tree, published.leaves)
-        if not isinstance(following, int):
-            return following
-        leaf = following
+        found = _beside(vectors, at, tree, published.leaves)
+        if isinstance(found, Challenge):
+            return found
+        subtrees.append(found)
+    first, span = _smallest(subtrees, published.leaves)
+    return Demand(DemandKind.COLUMN, 0, first, f"the Gram tree from leaf {first} on", span)
 
 
 def _opened_leaf(published: Published, leaf: int, n: int) -> GramLeaf | None:
@@ -403,33 +415,26 @@ def _opened_leaf(published: Published, leaf: int, n: int) -> GramLeaf | None:
 def _opened_row_fault(
     vectors: GramVectors, expected: GramTrace, tree: GramTree, published: Published, leaf: int
 ) -> Finding:
-    """The first leaf at which a row is wrong, by halving between one where it is right and one where it is not."""
+    """The first leaf at which a row is wrong, between one where it is right and one where it is not."""
     at = _opened_leaf(published, leaf, vectors.n)
     assert at is not None
     if not at.rows:
         return Demand(DemandKind.ROW, vectors.n, leaf, f"the rows of leaf {leaf}")
     listed = tree.rows[leaf].tobytes()
     row = next(row for row in range(vectors.n + 1) if at.rows[32 * row :][:32] != listed[32 * row :][:32])
-    right, wrong = -1, leaf
-    while True:
-        answer = published.answers.get((DemandKind.ROW, row, wrong))
-        if answer is None:
-            return Demand(DemandKind.ROW, row, wrong, f"row {row} of leaf {wrong}")
-        if wrong - right == 1:
-            break
-        middle = (right + wrong) // 2
-        half = published.answers.get((DemandKind.ROW, row, middle))
-        if half is None:
-            return Demand(DemandKind.ROW, row, middle, f"row {row} of leaf {middle}")
-        if half.content == expected.row(middle, row):
-            right = middle
-        else:
-            wrong = middle
+    known = {
+        at: answer for (kind, seat, at), answer in published.answers.items() if kind is DemandKind.ROW and seat == row
+    }
+    if leaf not in known:
+        return Demand(DemandKind.ROW, row, leaf, f"row {row} of leaf {leaf}")
+    # The row is wrong at `leaf`: somewhere up to there it has become so.
+    wrong = min(at for at, answer in known.items() if answer.content != expected.row(at, row))
+    right = max((at for at in known if at < wrong), default=-1)
+    if wrong - right > 1:
+        return Demand(DemandKind.ROW, row, right + 1, f"row {row} before leaf {wrong}", wrong - right - 1)
+    answer = known[wrong]
     place = _row_leaf(answer, wrong)
-    before = None
-    if right >= 0:
-        earlier = published.answers[DemandKind.ROW, row, right]
-        before = (_row_leaf(earlier, right), earlier.content)
+    before = (_row_leaf(known[right], right), known[right].content) if right >= 0 else None
     return _product_challenge(vectors, place, row, answer.content, expected, before)
 
 
@@ -437,8 +442,8 @@ def _row_leaf(answer: Answer, leaf: int) -> GramLeaf:
     return GramLeaf(leaf, answer.column_root, answer.rows_root, answer.leaf_proof, answer.entries)
 
 
-def _next_gram_leaf(vectors: GramVectors, at: GramLeaf, tree: GramTree, leaves: int) -> Challenge | int:
-    """Where a leaf that is right leads, under a root that is not."""
+def _beside(vectors: GramVectors, at: GramLeaf, tree: GramTree, leaves: int) -> Challenge | Subtree:
+    """The smallest subtree that differs beside a leaf that is right, under a root that is not."""
     node: bytes = gram_leaf(at.column_root, at.rows_root)
     for height, (sibling, right) in enumerate(zip(at.proof, tree.proof(at.index), strict=True)):
         index = at.index >> height
@@ -446,7 +451,7 @@ def _next_gram_leaf(vectors: GramVectors, at: GramLeaf, tree: GramTree, leaves: 
         if sibling != right:
             first = beside << height
             if first < leaves:
-                return first
+                return first, min(1 << height, leaves - first)
             assert right == zero_gram_subtree(height)
             proof = (node, *at.proof[height + 1 :])
             return challenges.padding(vectors.header, PaddedTree.GRAM, b"", b"", 0, height, beside, sibling, b"", proof)
