@@ -302,7 +302,12 @@ def measure_sizes(sizes: Sequence[tuple[int, int]], rounds: int) -> Iterator[lis
                 shown = median(line["seconds"] for line in own[method][-1]["repeats"])
                 print(f"n={n} d={d} turn {turn + 1}/{rounds} {method}: {shown:.3f} s", flush=True)
             yield [
-                {"n": n, "d": d, "methods": {method: _summed(each) for method, each in own.items()}}
+                {
+                    "n": n,
+                    "d": d,
+                    "load": round(os.getloadavg()[0], 1),
+                    "methods": {method: _summed(each) for method, each in own.items()},
+                }
                 for (n, d), own in runs.items()
             ]
 
@@ -332,7 +337,6 @@ def machine() -> dict[str, Any]:
         "cpu": next(line for line in lines if line.startswith("model name")).split(": ", 1)[1],
         "threads": len(os.sched_getaffinity(0)),
         "avx512": "avx512bw" in flags,
-        "load": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         "numpy": version("numpy"),
         "numba": version("numba"),
@@ -392,10 +396,15 @@ def plot(result: dict[str, Any], path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
+def _parse_sizes(text: str) -> list[tuple[int, int]]:
+    return [(int(n), int(d)) for n, _, d in (each.partition("x") for each in text.split(","))]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks", help="folder for the results")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each size is gone through")
+    parser.add_argument("--sizes", type=_parse_sizes, default=SIZES, help="such as 10x10000000,64x1000000")
     parser.add_argument("--huge", action="store_true", help="n = 10, d = 10^8 alone, once, for its memory")
     parser.add_argument("--tables", action="store_true", help="print the tables of stored results")
     parser.add_argument("--worker", nargs=4, metavar=("METHOD", "N", "D", "REPEATS"), help=argparse.SUPPRESS)
@@ -414,8 +423,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(json.dumps(result["huge"]))
         else:
             result["machine"] = machine()
-            for result["sizes"] in measure_sizes(SIZES, chosen.rounds):
+            kept = [row for row in result.get("sizes", []) if (row["n"], row["d"]) not in chosen.sizes]
+            for rows in measure_sizes(chosen.sizes, chosen.rounds):
                 # A measurement that is stopped leaves what it has.
+                result["sizes"] = sorted(kept + rows, key=lambda row: (row["n"], row["d"]))
                 path.write_text(json.dumps(result, indent=1) + "\n")
         path.write_text(json.dumps(result, indent=1) + "\n")
     if "sizes" in result:
