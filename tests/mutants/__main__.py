@@ -26,9 +26,9 @@ ROOT = Path(__file__).resolve().parents[2]
 # Where a mutant of a file is most likely noticed; what is not named here is run after that, and the fuzzer last.
 LIKELY = {
     table.REGISTRY: ["staking_registry", "slashing_manager", "hostile_receivers"],
-    table.SLASHING: ["slashing_manager", "past_failures"],
+    table.SLASHING: ["slashing_manager", "deployment", "past_failures"],
     table.REWARDS: ["settlement", "instances", "hostile_receivers"],
-    table.CHAIN: ["epochs", "instances", "stopping"],
+    table.CHAIN: ["epochs", "overturning", "instances", "stopping"],
     table.TREASURY: ["treasuries"],
     table.SEATS: ["seats"],
     table.HEADERS: ["epochs"],
