@@ -586,6 +586,34 @@ class TestOpenings:
         court.hold(last)
         assert court.call(function, arguments).outcome == "VerdictVerifier: last Gram leaf does not open"
 
+    def test_a_leaf_before_the_last_does_not_open_though_it_is_one(self, court: Court) -> None:
+        """Its sums are not whole yet: honest figures do not follow from them."""
+        first = mixed(4, 0).epochs[0]
+        half = first.with_row(1, flipped(first.rows[1], 7)).with_row(4, flipped(first.rows[4], 7))
+        whole = replace(first, d=8192, siblings=(half.gram_root,))
+        leaf_before = (0, half.column_root, bytes(32), [first.gram_root])
+        court.hold(whole)
+        figures, cohort = whole.figures_arguments(1), whole.cohort_arguments()
+        figures[3:7] = [leaf_before, half.rows_list, half.rows[1], half.rows[4]]
+        cohort[5:8] = [leaf_before, half.rows_list, half.rows[4]]
+        for function, arguments in (("challengeFigures", figures), ("challengeCohort", cohort)):
+            assert court.call(function, arguments).outcome == "VerdictVerifier: last Gram leaf does not open"
+
+    def test_a_leaf_of_a_deeper_tree_does_not_open_though_it_leads_to_the_root(self, court: Court) -> None:
+        deeper = replace(mixed(4, 0).epochs[0], siblings=(b"\x01" * 32,))
+        court.hold(deeper)
+        for function in ("challengeFigures", "challengeCohort"):
+            outcome = court.call(function, self.arguments(deeper, function)).outcome
+            assert outcome == "VerdictVerifier: last Gram leaf does not open"
+
+    def test_an_entry_that_is_brought_twice_does_not_open(self, court: Court, full: Epoch) -> None:
+        arguments = full.cohort_arguments()
+        for surplus in (full.entry(4), b"\0"):
+            arguments[3] = b"".join(full.entry(seat) for seat in range(5)) + surplus
+            court.hold(full)
+            outcome = court.call("challengeCohort", arguments).outcome
+            assert outcome == "VerdictVerifier: list of entries does not open"
+
     def test_in_the_first_epoch_there_is_nothing_before(self, court: Court) -> None:
         first = mixed(4, 0).epochs[0]
         court.hold(first)
