@@ -56,6 +56,7 @@ def of_version_2(size: int) -> Figures:
             **_ordering(protocol, clients),
             **_training(protocol, clients),
             **_replacing(protocol, clients),
+            **_overturning(protocol, clients),
             **_paying(protocol, clients),
         }
 
@@ -125,6 +126,17 @@ def _replacing(protocol: Protocol, clients: list[Any]) -> Figures:
     chain, successor = protocol.chain, account("successor")
     naming = gas(chain, lambda: chain.nameAggregator(run.instance, successor, sender=run.user))
     return {"nameAggregator": naming}
+
+
+def _overturning(protocol: Protocol, clients: list[Any]) -> Figures:
+    """The second of three pending epochs."""
+    chain, challenger = protocol.chain, account("challenger")
+    run = protocol.run(account("user"), clients, 3, account("aggregator"))
+    for _ in range(3):
+        run.train()
+    overturning = gas(chain, lambda: run.overturn(2, challenger))
+    claiming = gas(chain, lambda: chain.claimChallengeReward(sender=challenger))
+    return {"overturnEpoch": overturning, "claimChallengeReward": claiming}
 
 
 def _paying(protocol: Protocol, clients: list[Any]) -> Figures:
