@@ -12,7 +12,7 @@ PY_STAMP := $(VENV)/.installed
 NODE_STAMP := node_modules/.installed
 DATA_STAMP := .data/.fetched
 
-.PHONY: help setup demo test lint types unit fuzz adversary mutants gas coverage check abi vectors format constraints clean detection bench
+.PHONY: help setup demo test lint types unit fuzz adversary mutants gas proof-costs coverage check abi vectors format constraints clean detection bench
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ mutants: $(PY_STAMP) ## Break the contracts on purpose and see which test notice
 
 gas: $(PY_STAMP) ## Compare what every call costs with docs/gas.md (UPDATE=1 rewrites it)
 	$(BIN)/python -m tests.gas $(if $(UPDATE),--update)
+
+proof-costs: $(PY_STAMP) ## Compare what every fraud proof costs with docs/proof-costs.md (UPDATE=1 rewrites it; minutes)
+	$(BIN)/python -m tests.proof_costs $(if $(UPDATE),--update)
 
 coverage: $(PY_STAMP) ## Measure which branches of the contracts the tests take, and write docs/coverage.md
 	$(BIN)/pytest tests/contracts -q -p tests.coverage.plugin --ignore=tests/contracts/test_gas.py
