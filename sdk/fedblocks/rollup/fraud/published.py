@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -27,7 +28,15 @@ from fedblocks.rollup.keccak import keccak256
 from fedblocks.rollup.lists import SeatList, entries, entry_hash, list_root
 from fedblocks.rollup.manifest import Manifest, read_manifest
 from fedblocks.rollup.state import InstanceContext
-from fedblocks.rollup.vectors import LEAF_VALUES, Values, VectorKind, decode_vector, roots_of_subtrees, subtree_roots
+from fedblocks.rollup.vectors import (
+    LEAF_VALUES,
+    Values,
+    VectorKind,
+    decode_vector,
+    roots_of_subtrees,
+    subtree_roots,
+    vector_root,
+)
 from fedblocks.types import Hash32
 
 Position = tuple[DemandKind, int, int]
@@ -35,6 +44,19 @@ T = TypeVar("T")
 
 MAX_SUBMISSION, MAX_STATS, MAX_CARRIED = 320, 192, 1536
 """The longest contents that the verifiers' functions take."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the pieces of an epoch come from that a replay works out again anyway: looked at only where it differs."""
+
+    gram: Callable[[], GramTrace | None]
+    delta: Callable[[], Values | None]
+    next_model: Callable[[], Values | None]
+
+
+def _nothing() -> None:
+    return None
 
 
 @dataclass
@@ -48,9 +70,9 @@ class Published:
         stats_contents: by seat (n: the cohort), those of the stats list that are known; None for an entry that is not
             there.
         updates, subtrees: by seat, the updates and the roots of their leaf subtrees.
-        gram: columns and rows.
-        carried, delta, next_model: as in EpochData.
+        carried: as in EpochData.
         answers: what was opened on chain.
+        sources: where the large pieces come from that are only needed when they are wrong.
     """
 
     context: InstanceContext
@@ -62,11 +84,9 @@ class Published:
     stats_contents: dict[int, bytes | None] = field(default_factory=dict)
     updates: dict[int, Int16Array] = field(default_factory=dict)
     subtrees: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
-    gram: GramTrace | None = None
     carried: bytes | None = None
-    delta: Values | None = None
-    next_model: Values | None = None
     answers: dict[Position, Answer] = field(default_factory=dict)
+    sources: Sources = field(default_factory=lambda: Sources(_nothing, _nothing, _nothing), repr=False)
 
     @property
     def n(self) -> int:
@@ -84,9 +104,7 @@ class Published:
         published._carried(data.carried)
         for seat, update in data.updates.items():
             published._update(seat, update)
-        published._gram(data.gram)
-        published._vector("delta", data.delta)
-        published._vector("next_model", data.next_model)
+        published.sources = Sources(lambda: data.gram, lambda: data.delta, lambda: data.next_model)
         return published
 
     @classmethod
@@ -96,24 +114,43 @@ class Published:
         manifest: Manifest | None = _tried(lambda: read_manifest(blobs.get(header.data_locator), len(context.cohort)))
         if manifest is None:
             return published
-        d, n = context.d, published.n
+        where, d, n = manifest.blobs, context.d, published.n
+
+        def vector(address: Hash32, kind: VectorKind) -> Values:
+            return decode_vector(blobs.get_unchecked(address), kind, d)
+
         published._lists(manifest.commits, manifest.submissions, manifest.stats, manifest.cohort)
         published._carried(manifest.carried)
-        for seat, address in manifest.blobs.updates.items():
-            update = _tried(lambda address=address: decode_vector(blobs.get(address), VectorKind.UPDATE, d))  # type: ignore[misc]
+        for seat, address in where.updates.items():
+            update: Values | None = _tried(lambda address=address: vector(address, VectorKind.UPDATE))  # type: ignore[misc]
             if update is not None:
                 published._update(int(seat), update)
-        gram = _tried(lambda: GramTrace.decode(blobs.get(manifest.blobs.gram), n, published.leaves))
-        if gram is not None:
-            published._gram(gram)
-        for name, address, kind in (
-            ("delta", manifest.blobs.delta, VectorKind.UPDATE),
-            ("next_model", manifest.blobs.next_model, VectorKind.MODEL),
-        ):
-            vector = _tried(lambda address=address, kind=kind: decode_vector(blobs.get(address), kind, d))  # type: ignore[misc]
-            if vector is not None:
-                published._vector(name, vector)
+        published.sources = Sources(
+            lambda: GramTrace.decode(blobs.get_unchecked(where.gram), n, published.leaves),
+            lambda: vector(where.delta, VectorKind.UPDATE),
+            lambda: vector(where.next_model, VectorKind.MODEL),
+        )
         return published
+
+    @cached_property
+    def gram(self) -> GramTrace | None:
+        """Columns and rows."""
+        gram = _tried(self.sources.gram)
+        if gram is None or gram.n != self.n or gram.leaves.shape != (self.leaves, gram.layout.leaf_size):
+            return None
+        return gram if gram.tree().root() == self.header.gram_root else None
+
+    @cached_property
+    def delta(self) -> Values | None:
+        """int16[d], the global step."""
+        values: Values | None = _tried(self.sources.delta)
+        return self._vector(values, VectorKind.UPDATE, self.header.delta_root)
+
+    @cached_property
+    def next_model(self) -> Values | None:
+        """int32[d]."""
+        values: Values | None = _tried(self.sources.next_model)
+        return self._vector(values, VectorKind.MODEL, self.header.next_model_root)
 
     def learn(self, position: Position, answer: Answer) -> None:
         """File what was opened on chain; the contract has checked that it is what the header commits to."""
@@ -180,19 +217,10 @@ class Published:
             values = decode_vector(data[: 2 * self.context.d], VectorKind.UPDATE, self.context.d)
             self._update(seat, values)
 
-    def _gram(self, gram: GramTrace) -> None:
-        fits = gram.n == self.n and gram.leaves.shape == (self.leaves, gram.layout.leaf_size)
-        if fits and gram.tree().root() == self.header.gram_root:
-            self.gram = gram
-
-    def _vector(self, name: str, values: Values) -> None:
-        root = {"delta": self.header.delta_root, "next_model": self.header.next_model_root}[name]
-        if len(values) != self.context.d:
-            return
-        subtrees = subtree_roots(values[np.newaxis])
-        kind = VectorKind.UPDATE if name == "delta" else VectorKind.MODEL
-        if values.dtype == kind.dtype and roots_of_subtrees(subtrees, kind)[0] == root:
-            setattr(self, name, values)
+    def _vector(self, values: Values | None, kind: VectorKind, root: Hash32) -> Values | None:
+        if values is None or values.dtype != kind.dtype or values.shape != (self.context.d,):
+            return None
+        return values if vector_root(values) == root else None
 
 
 def opens(content: bytes | None, index: int, listed: bytes, which: SeatList) -> bool:
@@ -205,7 +233,7 @@ def is_list(listed: bytes, which: SeatList, root: Hash32) -> bool:
     return keccak256(bytes([which.whole]) + listed) == root
 
 
-def _tried(get: Callable[[], T]) -> T | None:
+def _tried(get: Callable[[], T | None]) -> T | None:
     """What can be had, or None. Only our own errors mean that something is missing or garbled."""
     try:
         return get()
