@@ -711,6 +711,20 @@ class TestTotality:
         outcomes |= court.all_outcomes(each.with_row(each.n, self.garbage(generator, each.rows[each.n])), [seat])
         assert all(map(allowed, outcomes)), outcomes
 
+    @pytest.mark.parametrize("of_the_model", [False, True])
+    def test_a_squared_length_below_zero_is_a_fault(self, court: Court, full: Epoch, of_the_model: bool) -> None:
+        """All that is compared before it is right, so that it is calculated with."""
+        common, arguments = full.rows[full.n], full.figures_arguments(1)
+        if of_the_model:
+            negative = common[:-12] + stored(-(1 << 94), 12, True)
+        else:
+            negative = stored(-(1 << 62), 8, True) + common[8:]
+        wrong = full.with_row(full.n, negative)
+        court.hold(wrong)
+        arguments[0], arguments[3], arguments[4] = wrong.header, wrong.opening, wrong.rows_list
+        arguments[6] = negative
+        assert court.call("challengeFigures", arguments).outcome == FAULT
+
     @pytest.mark.parametrize("word", [0, 1, 101, (1 << 29) + 1, 1 << 128, (1 << 256) - 1])
     def test_rules_that_mean_nothing_make_nothing_revert(self, court: Court, word: int) -> None:
         each = mixed(7, 4).epochs[-1]
