@@ -14,9 +14,10 @@ from tests.contracts.world import mock
 CHANCE = random.Random(256)
 MOST = 2**255 - 1
 EDGES = [0, 1, 2, 2**127 - 1, 2**127, 2**128 - 1, 2**128, 2**254, MOST]
-PAIRS = list(combinations_with_replacement(EDGES, 2)) + [
-    (CHANCE.getrandbits(CHANCE.randrange(1, 256)), CHANCE.getrandbits(CHANCE.randrange(1, 256))) for _ in range(8)
-]
+# Of whole width: the two words of some such products add up to more than a word.
+LARGE = [(CHANCE.getrandbits(255), CHANCE.getrandbits(255)) for _ in range(16)]
+SOME = [(CHANCE.getrandbits(CHANCE.randrange(1, 256)), CHANCE.getrandbits(CHANCE.randrange(1, 256))) for _ in range(8)]
+PAIRS = [*combinations_with_replacement(EDGES, 2), *LARGE, *SOME]
 
 
 @pytest.fixture(scope="module")
