@@ -85,7 +85,7 @@ class ProtocolParameters:
     """What an aggregator deposits for each instance."""
     challenger_share: int = 40 * SHARE_SCALE // 100
     """The challenger's part of a bond that is taken, scaled by 1e8: 40_000_000 is 40 %; at most half."""
-    challenge_window: int = DAY
+    challenge_window: int = 2 * DAY
     """How long an epoch can be challenged before it is final."""
     liveness_period: int = DAY
     """How long an aggregator may be silent."""

@@ -38,6 +38,12 @@ class Epoch:
 
 def honest_epochs(count: int, n: int = 5, d: int = 700, seed: int = 0, absent: dict[int, list[int]] | None = None):
     """The first epochs of a cohort; `absent` names by epoch who stays away."""
+    for epoch, _ in honest_transitions(count, n, d, seed, absent):
+        yield epoch
+
+
+def honest_transitions(count: int, n: int = 5, d: int = 700, seed: int = 0, absent: dict[int, list[int]] | None = None):
+    """The same, each with the transition that it came from."""
     cohort = SmallCohort(n, seed, d)
     state, previous = cohort.genesis, None
     for number in range(1, count + 1):
@@ -47,7 +53,7 @@ def honest_epochs(count: int, n: int = 5, d: int = 700, seed: int = 0, absent: d
         submissions = {seat: admit_reveal(cohort.context, commits, reveal) for seat, reveal in reveals.items()}
         transition = execute(cohort.context, state, 0, commits, submissions)
         header = transition.seal(cohort.context, state, 500_000, bytes(32))
-        yield Epoch(cohort.context, state, previous, header, transition.data)
+        yield Epoch(cohort.context, state, previous, header, transition.data), transition
         state, previous = transition.after(header), PreviousEpoch.of(header, transition.data)
 
 

@@ -15,7 +15,7 @@ from fedblocks.aggregation.fixed_point import apply_delta
 from fedblocks.aggregation.mean import weighted_delta
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.entries import carried_bytes
-from fedblocks.rollup.gram_tree import GramTrace
+from fedblocks.rollup.gram_tree import PRODUCT_WIDTH, GramTrace
 from fedblocks.rollup.keccak import keccak256
 from fedblocks.rollup.sequencer import Sequencer
 from fedblocks.rollup.state import RollupState
@@ -51,12 +51,26 @@ class Dishonesty:
     publishes: bool = True
 
 
+def _products(trace: GramTrace, weights: tuple[int, ...]) -> tuple[int, ...]:
+    """M of every seat with other weights, from the rows of the last leaf."""
+    last = len(trace.leaves) - 1
+    half = 1 << (8 * PRODUCT_WIDTH - 1)
+    rows = [trace.row(last, seat) for seat in range(trace.n)]
+    return tuple(
+        sum(
+            weight * (int.from_bytes(row[trace.layout.entry(seat, other)], "big") - half)
+            for other, weight in enumerate(weights)
+        )
+        for seat, row in enumerate(rows)
+    )
+
+
 def _with_weights(before: RollupState, honest: Transition, weights: tuple[int, ...], excluded: Bitmap) -> Transition:
     """An epoch with other weights, and all that follows from them."""
     updates = np.zeros((len(weights), len(honest.data.delta)), dtype=np.int16)
     for seat, update in honest.data.updates.items():
         updates[seat] = update
-    carried = replace(honest.judgement.carried, weights=weights)
+    carried = replace(honest.judgement.carried, weights=weights, products=_products(honest.data.gram, weights))
     delta = weighted_delta(updates, weights)
     data = replace(
         honest.data, carried=carried_bytes(carried), delta=delta, next_model=apply_delta(before.model, delta)

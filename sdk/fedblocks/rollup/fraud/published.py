@@ -122,7 +122,7 @@ class Published:
         published._lists(manifest.commits, manifest.submissions, manifest.stats, manifest.cohort)
         published._carried(manifest.carried)
         for seat, address in where.updates.items():
-            update: Values | None = _tried(lambda address=address: vector(address, VectorKind.UPDATE))  # type: ignore[misc]
+            update = _tried_vector(lambda address=address: vector(address, VectorKind.UPDATE))  # type: ignore[misc]
             if update is not None:
                 published._update(int(seat), update)
         published.sources = Sources(
@@ -143,13 +143,13 @@ class Published:
     @cached_property
     def delta(self) -> Values | None:
         """int16[d], the global step."""
-        values: Values | None = _tried(self.sources.delta)
+        values = _tried_vector(self.sources.delta)
         return self._vector(values, VectorKind.UPDATE, self.header.delta_root)
 
     @cached_property
     def next_model(self) -> Values | None:
         """int32[d]."""
-        values: Values | None = _tried(self.sources.next_model)
+        values = _tried_vector(self.sources.next_model)
         return self._vector(values, VectorKind.MODEL, self.header.next_model_root)
 
     def learn(self, position: Position, answer: Answer) -> None:
@@ -231,6 +231,13 @@ def opens(content: bytes | None, index: int, listed: bytes, which: SeatList) -> 
 def is_list(listed: bytes, which: SeatList, root: Hash32) -> bool:
     """Whether joined entries are those of a root."""
     return keccak256(bytes([which.whole]) + listed) == root
+
+
+def _tried_vector(get: Callable[[], Values | None]) -> Values | None:
+    try:
+        return get()
+    except FedBlocksError:
+        return None
 
 
 def _tried(get: Callable[[], T | None]) -> T | None:
