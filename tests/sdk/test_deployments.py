@@ -31,7 +31,7 @@ def test_the_defaults_are_the_designs() -> None:
     assert parameters.protocol_fee_percentage == 2_000_000
     assert parameters.challenger_share == 40_000_000
     assert (parameters.demand_deposit, parameters.answer_period) == (ether("0.002"), 43_200)
-    assert parameters.staking_period == 7 * parameters.challenge_window == 7 * 86_400
+    assert (parameters.challenge_window, parameters.staking_period) == (2 * 86_400, 7 * 86_400)
 
 
 @pytest.mark.parametrize(

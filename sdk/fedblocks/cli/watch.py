@@ -78,7 +78,7 @@ def _record(report: Report) -> str:
     help="Where it is kept what was sent, so that nothing is sent twice.",
 )
 @click.option("--genesis", multiple=True, metavar="INSTANCE=FILE", help="A genesis model that nobody publishes.")
-@click.option("--max-demands", default=64, show_default=True, help="Demands open at once; each binds a deposit.")
+@click.option("--max-demands", default=256, show_default=True, help="Demands open at once; each binds a deposit.")
 @click.option("--confirmations", default=0, show_default=True, help="Blocks to stay behind the newest one.")
 @click.option("--interval", default=10.0, show_default=True, help="Seconds between two looks at the chain.")
 @click.option("--once", is_flag=True, help="Look once and end; with 4 if anything was found wrong.")

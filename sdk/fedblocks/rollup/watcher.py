@@ -31,6 +31,7 @@ from fedblocks.contracts.model_parameter_chain import (
 from fedblocks.contracts.reward_manager import RewardManager
 from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.fraud.cases import Answer, Challenge, Demand, DemandKind, FraudCase
+from fedblocks.rollup.fraud.published import Published
 from fedblocks.rollup.header import Header
 from fedblocks.rollup.keccak import keccak256
 from fedblocks.rollup.lists import COLUMN_TAG, SeatList
@@ -126,7 +127,7 @@ class Watcher:
         *,
         report_from: int = 0,
         genesis: Mapping[InstanceId, Int32Array] | None = None,
-        max_demands: int = 64,
+        max_demands: int = 256,
         confirmations: int = 0,
     ) -> None:
         self._contracts, self._blobs, self._journal = contracts, blobs, journal or WatchJournal()
@@ -320,25 +321,12 @@ class Watcher:
         if published is None or not followed.answers:
             return [first]
         room = max(1, self._max_demands - len(followed.demanded))
-        seats = range(published.n)
-        match first.kind:
-            case DemandKind.UPDATE:
-                wanted = [
-                    Demand(first.kind, seat, leaf, f"the update of seat {seat}")
-                    for seat in seats
-                    if followed.header.participants >> seat & 1 and seat not in published.updates
-                    for leaf in range(published.leaves)
-                ]
-            case DemandKind.SUBMISSION:
-                wanted = [
-                    Demand(first.kind, seat, 0, f"the submission of seat {seat}")
-                    for seat in seats
-                    if seat not in published.submission_contents
-                ]
-            case _:
-                # Spread over what is searched: each opening says in which part of it to go on.
-                step = max(1, first.span // room)
-                wanted = [replace(first, index=first.index + at) for at in range(0, first.span, step)]
+        if first.kind in (DemandKind.UPDATE, DemandKind.SUBMISSION, DemandKind.COMMITS):
+            wanted = _all_inputs(followed.header, published)
+        else:
+            # Spread over what is searched: each opening says in which part of it to go on.
+            step = max(1, first.span // room)
+            wanted = [replace(first, index=first.index + at) for at in range(0, first.span, step)]
         asked = followed.demanded.keys() | followed.answers.keys()
         return [demand for demand in wanted if demand.position not in asked][:room]
 
@@ -437,6 +425,19 @@ class Watcher:
 
     def _tell(self, report: Report) -> None:
         self._report(report)
+
+
+def _all_inputs(header: Header, published: Published) -> list[Demand]:
+    """Everything that an epoch follows from and that is not known: what opens an update opens its submission too."""
+    wanted = [] if published.commits is not None else [Demand(DemandKind.COMMITS, 0, 0, "the commitments")]
+    for seat in range(published.n):
+        if header.participants >> seat & 1:
+            if seat not in published.updates:
+                what = f"the update of seat {seat}"
+                wanted += [Demand(DemandKind.UPDATE, seat, leaf, what) for leaf in range(published.leaves)]
+        elif seat not in published.submission_contents:
+            wanted.append(Demand(DemandKind.SUBMISSION, seat, 0, f"the submission of seat {seat}"))
+    return wanted
 
 
 def _named(position: tuple[DemandKind, int, int]) -> str:
