@@ -21,10 +21,8 @@ from fedblocks.contracts.model_parameter_chain import ModelParameterChain
 from fedblocks.contracts.reward_manager import RewardManager
 from fedblocks.contracts.slashing_manager import SlashingManager
 from fedblocks.contracts.staking_registry import StakingRegistry
-from fedblocks.contracts.submission_verifier import SubmissionVerifier
 from fedblocks.contracts.treasury import RewardTreasury, SlashTreasury
-from fedblocks.contracts.vector_verifier import VectorVerifier
-from fedblocks.contracts.verdict_verifier import VerdictVerifier
+from fedblocks.contracts.verifiers import SubmissionVerifier, VectorVerifier, VerdictVerifier, Verifier
 from fedblocks.deployments import Deployment
 from fedblocks.doctor.guard import refuse_unsafe
 from fedblocks.types import Address
@@ -107,7 +105,7 @@ class FedBlocks:
         """What a :class:`~fedblocks.rollup.watcher.Watcher` reads and writes."""
         from fedblocks.rollup.watcher import WatchedContracts  # Numba takes a second
 
-        verifiers = (self.submission_verifier, self.vector_verifier, self.verdict_verifier)
+        verifiers: tuple[Verifier, ...] = (self.submission_verifier, self.vector_verifier, self.verdict_verifier)
         return WatchedContracts(self.chain, self.rewards, self.demands, {each.NAME: each for each in verifiers})
 
     @property

@@ -9,11 +9,15 @@ import pytest
 from fedblocks.chain.reverts import ContractReverted
 from fedblocks.contracts.model_parameter_chain import EpochOverturned
 from fedblocks.rollup.fraud.cases import FraudCase
+from fedblocks.rollup.fraud.prover import find_fault
+from fedblocks.rollup.fraud.published import Published
 from fedblocks.rollup.gram_tree import GramTrace
 from fedblocks.rollup.keccak import keccak256
+from fedblocks.rollup.publication import read_epoch
 from fedblocks.rollup.records import Level
 from fedblocks.rollup.responder import Responder
 from fedblocks.rollup.sequencer import Sequencer, instance_key
+from fedblocks.rollup.state import RollupState
 from fedblocks.rollup.submitter import Submitter
 from fedblocks.rollup.watch_journal import JournalUnusable, WatchJournal
 from fedblocks.rollup.watcher import Happening, Watcher
@@ -258,6 +262,19 @@ def test_a_reorganised_chain_is_followed_anew(running):
         node.connection.rpc("evm_mine")
     assert watching.poll() == []
     assert watching.watcher.instances[running.sequencer.context.instance_id].epochs == []
+
+
+def test_a_client_proves_a_fault_by_itself(running):
+    header = post(running, wrong_delta)
+    data = read_epoch(running.blobs, header.data_locator, 6, D)
+    context = running.sequencer.context
+    before = RollupState.genesis(context, running.cohort.model)
+    found = find_fault(before, None, header, Published.of(context, header, data))
+    verifiers = running.roles.clients[0].watched.verifiers
+    with pytest.raises(ValueError, match="SubmissionVerifier cannot take challengeDelta: it is VectorVerifier's"):
+        verifiers["SubmissionVerifier"].prove(found)
+    receipt = verifiers[found.contract].prove(found)
+    assert receipt.one(EpochOverturned).challenger == running.roles.clients[0].sender.address
 
 
 def test_a_damaged_journal_is_refused_and_a_torn_last_line_is_not(tmp_path):

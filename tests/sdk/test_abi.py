@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import typing
 from pathlib import Path
@@ -14,16 +13,13 @@ from fedblocks.chain.events import ChainEvent, own_fields, snake_case
 from fedblocks.chain.reverts import ContractReverted, known_reasons
 from fedblocks.contracts.artifacts import ArtifactMissing, load_artifact
 from fedblocks.contracts.base import Contract
-from fedblocks.contracts.data_demands import DataDemands, Demand
+from fedblocks.contracts.data_demands import DataDemands, Demand, Opening
 from fedblocks.contracts.model_parameter_chain import Dispute, EpochRecord, Instance, ModelParameterChain, PostedHeader
-from fedblocks.contracts.openings import Opening, Operand
 from fedblocks.contracts.reward_manager import RewardManager, UserInstance
 from fedblocks.contracts.slashing_manager import SlashingManager
 from fedblocks.contracts.staking_registry import StakingRegistry
-from fedblocks.contracts.submission_verifier import SubmissionVerifier
 from fedblocks.contracts.treasury import RewardTreasury, SlashTreasury
-from fedblocks.contracts.vector_verifier import VectorVerifier
-from fedblocks.contracts.verdict_verifier import VerdictVerifier
+from fedblocks.contracts.verifiers import SubmissionVerifier, VectorVerifier, VerdictVerifier
 from fedblocks.deployments import CONTRACTS
 from fedblocks.exceptions import FedBlocksError
 
@@ -90,22 +86,6 @@ def test_a_header_has_the_contracts_words_in_order() -> None:
 def test_an_opening_has_the_contracts_words_in_order(challenge: str) -> None:
     (opening,) = [entry for entry in function(VectorVerifier, challenge)["inputs"] if entry["name"] == "at"]
     assert own_fields(Opening) == names(opening["components"])
-
-
-def test_an_operand_has_the_contracts_words_in_order() -> None:
-    (left,) = [entry for entry in function(VectorVerifier, "challengeProduct")["inputs"] if entry["name"] == "left"]
-    assert own_fields(Operand) == names(left["components"])
-
-
-@pytest.mark.parametrize("verifier", [SubmissionVerifier, VectorVerifier, VerdictVerifier])
-def test_every_challenge_has_a_method_with_its_arguments_in_order(verifier: type[Contract]) -> None:
-    challenges = [entry for entry in verifier.artifact().abi if entry.get("name", "").startswith("challenge")]
-    assert challenges
-    for entry in challenges:
-        method = inspect.signature(getattr(verifier, snake_case(entry["name"])))
-        # Python's next is taken.
-        expected = ["next_model" if name == "next" else name for name in names(entry["inputs"])]
-        assert list(method.parameters)[1:] == expected
 
 
 # Modules that are several contracts build their strings of the contract's name and a shared ending.

@@ -6,15 +6,66 @@ epoch is overturned. docs/proofs.md lists the positions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from fedblocks.chain.connection import Block
 from fedblocks.chain.events import ChainEvent
 from fedblocks.chain.transactions import Receipt
 from fedblocks.contracts.base import Contract
 from fedblocks.contracts.model_parameter_chain import HeaderLike
-from fedblocks.contracts.openings import AnswerLike, Opening
 from fedblocks.types import Address, EpochNumber, Hash32, InstanceId, Timestamp, Wei
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """A leaf of the Gram tree, and the halves of it that are not opened further."""
+
+    index: int
+    column_root: Hash32
+    rows_root: Hash32
+    proof: tuple[Hash32, ...]
+    """The siblings up to the root, lowest first."""
+
+
+class AnswerLike(Protocol):
+    """What opens a demanded position; what its kind has no use for is empty."""
+
+    @property
+    def entries(self) -> bytes:
+        """The entries of the list in which the position is."""
+        ...
+
+    @property
+    def submission(self) -> bytes:
+        """The submission that names an update's root."""
+        ...
+
+    @property
+    def column_root(self) -> bytes:
+        """The columns' half of a Gram leaf."""
+        ...
+
+    @property
+    def rows_root(self) -> bytes:
+        """The rows' half of it."""
+        ...
+
+    @property
+    def leaf_proof(self) -> Sequence[bytes]:
+        """The siblings from the Gram leaf to the root."""
+        ...
+
+    @property
+    def content(self) -> bytes:
+        """What was demanded."""
+        ...
+
+    @property
+    def proof(self) -> Sequence[bytes]:
+        """The siblings from height 4 of a vector to its root."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,10 +26,8 @@ from fedblocks.contracts.model_parameter_chain import ModelParameterChain
 from fedblocks.contracts.reward_manager import RewardManager
 from fedblocks.contracts.slashing_manager import SlashingManager
 from fedblocks.contracts.staking_registry import StakingRegistry
-from fedblocks.contracts.submission_verifier import SubmissionVerifier
 from fedblocks.contracts.treasury import RewardTreasury, SlashTreasury, Treasury
-from fedblocks.contracts.vector_verifier import VectorVerifier
-from fedblocks.contracts.verdict_verifier import VerdictVerifier
+from fedblocks.contracts.verifiers import SubmissionVerifier, VectorVerifier, VerdictVerifier
 from fedblocks.deployments import CONTRACTS, Deployment
 from fedblocks.types import BlockNumber
 from fedblocks.units import format_ether

@@ -29,6 +29,7 @@ from fedblocks.contracts.model_parameter_chain import (
     ModelParameterChain,
 )
 from fedblocks.contracts.reward_manager import RewardManager
+from fedblocks.contracts.verifiers import Verifier
 from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.fraud.cases import Answer, Challenge, Demand, DemandKind, FraudCase
 from fedblocks.rollup.fraud.published import Published
@@ -99,7 +100,7 @@ class WatchedContracts:
     chain: ModelParameterChain
     rewards: RewardManager
     demands: DataDemands
-    verifiers: Mapping[str, Contract]
+    verifiers: Mapping[str, Verifier]
 
 
 class Watcher:
