@@ -124,7 +124,7 @@ class Unchecked(ProtocolParameters):
         ({"protocol_fee_percentage": 10**8 + 1}, ProtocolFeeTooHigh),
         ({"challenger_share": 5 * 10**7 + 1}, ChallengerShareTooHigh),
         ({"answer_period": 0}, ParameterIsZero),
-        ({"staking_period": 5 * 86_400 - 1}, StakingPeriodTooShort),
+        ({"staking_period": 7 * 86_400 - 1}, StakingPeriodTooShort),
     ],
 )
 def test_the_contracts_refuse_what_the_sdk_would(node: Anvil, change: dict[str, int], refusal: type[Exception]) -> None:

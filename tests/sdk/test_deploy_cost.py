@@ -55,7 +55,7 @@ def test_what_the_last_constructor_would_refuse_is_known_before_the_first_is_sen
             pass
 
     with pytest.raises(StakingPeriodTooShort):
-        estimate_cost(sender, plan_for(sender, Unchecked(staking_period=5 * 86_400 - 1)))
+        estimate_cost(sender, plan_for(sender, Unchecked(staking_period=7 * 86_400 - 1)))
 
 
 def test_only_what_is_left_is_priced(sender: TransactionSender) -> None:

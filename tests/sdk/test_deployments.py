@@ -45,7 +45,7 @@ def test_the_defaults_are_the_designs() -> None:
         ({"protocol_fee_percentage": 10**8 + 1}, "more than 100 %"),
         ({"challenger_share": 5 * 10**7 + 1}, "more than 50 %"),
         ({"answer_period": 0}, "answer_period must not be zero"),
-        ({"staking_period": 5 * 86_400 - 1}, r"staking_period \(431999 s\) must be at least"),
+        ({"staking_period": 7 * 86_400 - 1}, r"staking_period \(604799 s\) must be at least"),
         ({"slash_treasury_admin": "0x" + "0" * 40}, "other than zero"),
         ({"reward_treasury_admin": "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266"}, "checksummed"),
     ],
@@ -62,7 +62,7 @@ def test_every_problem_is_named_at_once() -> None:
 
 
 def test_the_bounds_themselves_are_allowed() -> None:
-    edge = ProtocolParameters(staking_period=5 * 86_400, protocol_fee_percentage=10**8)
+    edge = ProtocolParameters(staking_period=7 * 86_400, protocol_fee_percentage=10**8)
     held = 2 * (edge.challenge_window + edge.answer_period)
     assert edge.staking_period == edge.liveness_period + held + edge.slash_margin
     assert ProtocolParameters(protocol_fee_percentage=0).protocol_fee_percentage == 0
