@@ -31,6 +31,7 @@ from fedblocks.demo.plot import draw
 from fedblocks.demo.watching import DemoWatcher
 from fedblocks.engines.local import LocalEngine
 from fedblocks.rollup.blobs import BlobStore
+from fedblocks.rollup.responder import Responder
 from fedblocks.rollup.sequencer import Sequencer, instance_key
 from fedblocks.rollup.store import RollupStore
 from fedblocks.rollup.submitter import Submitter
@@ -191,6 +192,13 @@ class _Demo:
             is_staked=aggregator.staking.is_staked,
             target_ppm=self.target,
             maximum_epochs=self.options.epochs,
+            responder=Responder(
+                aggregator.demands,
+                self.store,
+                self.blobs,
+                instance_key(job.context),
+                aggregator.deployment.first_block,
+            ),
         )
 
     def _train(self, job: Job, loop: AggregatorLoop) -> list[EpochOutcome]:

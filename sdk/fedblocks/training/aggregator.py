@@ -17,6 +17,7 @@ from fedblocks.chain.transactions import Receipt
 from fedblocks.rollup.actions import Reveal
 from fedblocks.rollup.admission import ActionRefused
 from fedblocks.rollup.header import Header
+from fedblocks.rollup.responder import Responder
 from fedblocks.rollup.sequencer import Evaluate, Sequencer
 from fedblocks.rollup.submitter import Submitter
 from fedblocks.training.client import CommitRound, RoundTask
@@ -78,6 +79,7 @@ class AggregatorLoop:
         is_staked: whether a client has an active stake; who has none could not be slashed, and takes no part.
         target_ppm: the accuracy at which to stop.
         maximum_epochs: how many epochs were paid for.
+        responder: answers demands for data after every epoch; whoever goes without one has to answer them otherwise.
     """
 
     def __init__(
@@ -90,10 +92,11 @@ class AggregatorLoop:
         is_staked: Callable[[Address], bool],
         target_ppm: int,
         maximum_epochs: int,
+        responder: Responder | None = None,
     ) -> None:
         self.sequencer, self.submitter = sequencer, submitter
         self._engine, self._evaluate, self._is_staked = engine, evaluate, is_staked
-        self._target, self._maximum = target_ppm, maximum_epochs
+        self._target, self._maximum, self._responder = target_ppm, maximum_epochs, responder
 
     def run(self) -> Iterator[EpochReport]:
         """Run epochs until the target is reached or none is left; yields each when it has been posted."""
@@ -133,4 +136,6 @@ class AggregatorLoop:
                 sequencer.accept_reveal(reveal)
         executed = sequencer.execute(self._evaluate)
         posting = self.submitter.submit(executed.header)
+        if self._responder is not None:
+            self._responder.poll()
         return EpochReport(executed.header, executed.transition.judgement, closing, posting, refused)
