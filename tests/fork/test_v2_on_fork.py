@@ -24,6 +24,7 @@ from tests.fork.impersonation import send_as
 from tests.sdk.test_instances import MODEL, RULES, post
 
 DAY = 86_400
+WINDOW = 2 * DAY
 FEE = ether("0.01")
 
 
@@ -73,7 +74,7 @@ def test_the_whole_protocol_runs(roles: Roles, fork: Anvil) -> None:
     slashed = Seat(5)
     reasons = pack_reasons({slashed: SlashReason.ZERO})
     post(roles, number, everybody, bitmap_of([slashed]), reasons)
-    fork.increase_time(DAY + 1)
+    fork.increase_time(WINDOW + 1)
     for epoch in (1, 2):
         final = roles.stranger.chain.finalize_epoch(number, EpochNumber(epoch))
         assert final.one(mpc.EpochFinalized).epoch == epoch

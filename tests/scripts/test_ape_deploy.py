@@ -83,7 +83,7 @@ def test_a_dry_run_shows_everything_and_neither_sends_nor_asks(sepolia: Sepolia)
     assert done.returncode == 0, done.stderr
     for line in (
         "chain      421614 (Arbitrum Sepolia)",
-        f"deployer   {sepolia.account.address}, nonces 0 to 5",
+        f"deployer   {sepolia.account.address}, nonces 0 to 9",
         "balance    1 ether",
         "stake_amount             0.25 ether",
         "without Arbitrum's fee for data on Ethereum",

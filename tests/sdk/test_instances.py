@@ -49,7 +49,7 @@ from fedblocks.types import Bitmap, EpochNumber, Hash32, InstanceId, Seat, Wei
 from fedblocks.units import ether
 from tests.anvil import Roles
 
-DAY = 86_400
+WINDOW = 2 * 86_400
 FEE = ether("0.01")
 CLIENTS_PART = FEE * 98 // 100
 
@@ -146,7 +146,7 @@ def test_an_instance_runs_from_payment_to_refund(staked: Roles) -> None:
     posting = roles.aggregator.chain.submit_epoch(first)
     posted = posting.one(mpc.EpochSubmitted)
     assert posted.header == first
-    assert posted.finalizable_at == roles.node.connection.block(posting.block).timestamp + DAY + 1
+    assert posted.finalizable_at == roles.node.connection.block(posting.block).timestamp + WINDOW + 1
     assert chain.instance(number).last_header_hash == posted.header_hash
     record = chain.epoch(number, EpochNumber(1))
     assert (record.header_hash, record.is_posted, record.finalized) == (posted.header_hash, True, False)
@@ -162,7 +162,7 @@ def test_an_instance_runs_from_payment_to_refund(staked: Roles) -> None:
     with pytest.raises(ChallengeWindowOpen):
         roles.stranger.chain.finalize_epoch(number, EpochNumber(1))
 
-    roles.node.increase_time(DAY + 1)
+    roles.node.increase_time(WINDOW + 1)
     final = roles.stranger.chain.finalize_epoch(number, EpochNumber(1)).one(mpc.EpochFinalized)
     assert (final.participants, final.excluded) == (ALL, bitmap_of([4]))
     assert chain.verdict(number, culprit) is None
@@ -237,7 +237,7 @@ def test_a_slashed_clients_credit_elsewhere_is_forfeited(staked: Roles) -> None:
     honest, caught = opened(roles, 1), opened(roles, 1)
     post(roles, honest, ALL)
     post(roles, caught, ALL, bitmap_of([5]), pack_reasons({5: SlashReason.ZERO}))
-    roles.node.increase_time(DAY + 1)
+    roles.node.increase_time(WINDOW + 1)
     for number in (honest, caught):
         roles.stranger.chain.finalize_epoch(number, EpochNumber(1))
         roles.stranger.rewards.collect_training_fees(number)
@@ -255,7 +255,7 @@ def test_the_user_names_another_aggregator_when_the_first_is_silent(staked: Role
         roles.user.chain.name_aggregator(number, other)
     with pytest.raises(NotTheUser):
         roles.stranger.chain.name_aggregator(number, other)
-    roles.node.increase_time(DAY + 1)
+    roles.node.increase_time(WINDOW + 1)
     named = roles.user.chain.name_aggregator(number, other).one(mpc.AggregatorNamed)
     assert (named.aggregator, named.previous_aggregator, named.attempt) == (other, roles.aggregator.sender.address, 1)
     assert roles.aggregator.chain.withdraw_bond(number).one(mpc.BondWithdrawn).amount == ether(1)
@@ -267,7 +267,7 @@ def test_anyone_stops_what_nobody_runs_any_more(staked: Roles) -> None:
     number = opened(staked)
     with pytest.raises(OnlyUserMayStop):
         staked.stranger.chain.stop_instance(number)
-    staked.node.increase_time(2 * DAY + 1)
+    staked.node.increase_time(WINDOW + 1)
     staked.stranger.chain.stop_instance(number)
     assert staked.user.chain.is_closed(number)
 
