@@ -65,6 +65,12 @@ def seconds_option(name: str, default: int, text: str) -> Any:
 @click.option(
     "--abandon", "give_up", is_flag=True, help="Put the journal of an unfinished deployment aside, and begin anew"
 )
+@click.option(
+    "--bundles/--no-bundles",
+    default=True,
+    show_default=True,
+    help="Write what explorers need, on a public network; scripts/verify.py does it later too",
+)
 @click.option("--yes", is_flag=True, help="Do not ask before the first transaction; the account may still ask")
 @ether_option("--stake-amount", DEFAULTS.stake_amount, "What a client stakes")
 @ether_option("--base-fee", DEFAULTS.base_fee, "What an instance costs")
@@ -103,6 +109,7 @@ def cli(
     only_show: bool,
     resume: bool,
     give_up: bool,
+    bundles: bool,
     yes: bool,
     protocol_fee: float,
     challenger_share: float,
@@ -144,7 +151,7 @@ def cli(
     deployment.save(path)
     journal.unlink()
     click.echo(path)
-    if not provider.network.is_dev:
+    if bundles and not provider.network.is_dev:
         write_bundles(deployment, default_folder(path))
         click.echo(default_folder(path))
 

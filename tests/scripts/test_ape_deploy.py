@@ -140,7 +140,7 @@ def test_a_half_deployment_is_resumed_with_the_parameters_that_it_was_begun_with
     assert shown.stderr.count("is there already") == 4
     assert sepolia.sender.next_nonce() == 4
 
-    done = sepolia.deploy("--resume", stdin="y\n" + SIGN + 5 * SIGN_NEXT)
+    done = sepolia.deploy("--resume", "--no-bundles", stdin="y\n" + SIGN + 5 * SIGN_NEXT)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "5/10 ModelParameterChain" in done.stderr
     assert "1/10" not in done.stderr
@@ -163,7 +163,7 @@ def test_a_dead_half_deployment_is_said_to_be_dead_and_can_be_given_up(sepolia: 
     assert declined.returncode == 1
     assert journal_path(sepolia.file).exists()
 
-    done = sepolia.deploy("--abandon", stdin="y\n" + SIGN + 9 * SIGN_NEXT)
+    done = sepolia.deploy("--abandon", "--no-bundles", stdin="y\n" + SIGN + 9 * SIGN_NEXT)
     assert done.returncode == 0, done.stdout + done.stderr
     assert inspect_deployment(sepolia.node.connection, Deployment.load(sepolia.file)).ok
     assert journal_path(sepolia.file).with_name("arbitrum-sepolia.journal.json.abandoned-1").exists()
