@@ -41,8 +41,8 @@ class Profile:
 
 def short() -> Profile:
     """One of each kind."""
-    base = Base(5, 2 * 4096 + 300, 2, 1, "plain", 3)
-    return Profile((base,), 3, (base,))
+    bases = (Base(5, 2 * 4096 + 300, 2, 1, "plain", 3), Base(6, 300, 3, 0, "extreme", 2))
+    return Profile(bases, 3, bases[:1])
 
 
 def full() -> Profile:
