@@ -10,8 +10,13 @@ from typing import Any
 
 import boa
 import rlp
+from boa.contracts.vyper.vyper_contract import StorageModel
 from eth_abi import encode
 from eth_utils import keccak, to_checksum_address
+
+# titanoboa writes all of a contract's storage into the message of every revert: where much is stored, that takes longer
+# than the call.
+StorageModel.dump = lambda self: {}
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACTS = ROOT / "contracts"
