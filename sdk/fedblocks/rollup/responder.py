@@ -12,13 +12,14 @@ from fedblocks.chain.reverts import ContractReverted
 from fedblocks.chain.transactions import Receipt
 from fedblocks.contracts.data_demands import DataDemanded, DataDemands
 from fedblocks.rollup.blobs import BlobStore
+from fedblocks.rollup.epoch_data import EpochData
 from fedblocks.rollup.fraud.answers import answer_for
 from fedblocks.rollup.fraud.cases import Demand, DemandKind
 from fedblocks.rollup.header import Header
 from fedblocks.rollup.publication import read_epoch
 from fedblocks.rollup.records import InstanceKey
 from fedblocks.rollup.store import RollupStore
-from fedblocks.types import BlockNumber
+from fedblocks.types import BlockNumber, Hash32
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,14 @@ class Responder:
                     self._open[event.demand_id] = event
             self._next_block = BlockNumber(head + 1)
         answered = []
+        read: dict[Hash32, EpochData] = {}  # an epoch is demanded piece by piece, and read once
         for demand_id, event in list(self._open.items()):
             if (header := self._header(event)) is None or not self._demands.demand_of(demand_id).open:
                 del self._open[demand_id]
                 continue
-            receipt = self._answer(event, header)
+            if event.header_hash not in read:
+                read[event.header_hash] = self._data(header)
+            receipt = self._answer(event, header, read[event.header_hash])
             del self._open[demand_id]
             if receipt is not None:
                 answered.append(Answered(event, receipt))
@@ -75,10 +79,12 @@ class Responder:
         stored = self._store.get_epoch(self._key, event.epoch)
         return stored.header if stored is not None and stored.header_hash == event.header_hash else None
 
-    def _answer(self, event: DataDemanded, header: Header) -> Receipt | None:
+    def _data(self, header: Header) -> EpochData:
         record = self._store.get_instance(self._key)
         assert record is not None, "an epoch of it is stored"
-        data = read_epoch(self._blobs, header.data_locator, len(record.cohort), record.d)
+        return read_epoch(self._blobs, header.data_locator, len(record.cohort), record.d)
+
+    def _answer(self, event: DataDemanded, header: Header, data: EpochData) -> Receipt | None:
         position = Demand(DemandKind(event.kind), event.seat, event.index, "")
         answer = answer_for(position, data)
         try:

@@ -24,7 +24,6 @@ from fedblocks.rollup.epoch_data import EpochData, carried_root
 from fedblocks.rollup.fraud.cases import Answer, DemandKind
 from fedblocks.rollup.gram_tree import GramTrace
 from fedblocks.rollup.header import Header
-from fedblocks.rollup.keccak import keccak256
 from fedblocks.rollup.lists import SeatList, entries, entry_hash, list_root
 from fedblocks.rollup.manifest import Manifest, read_manifest
 from fedblocks.rollup.state import InstanceContext
@@ -226,11 +225,6 @@ class Published:
 def opens(content: bytes | None, index: int, listed: bytes, which: SeatList) -> bool:
     """Whether a content is the entry of a list."""
     return listed[32 * index : 32 * index + 32] == entry_hash(content, which)
-
-
-def is_list(listed: bytes, which: SeatList, root: Hash32) -> bool:
-    """Whether joined entries are those of a root."""
-    return keccak256(bytes([which.whole]) + listed) == root
 
 
 def _tried_vector(get: Callable[[], Values | None]) -> Values | None:
