@@ -246,7 +246,7 @@ def work_out(context: InstanceContext, before: RollupState, submissions: Mapping
     return Worked(updates, products, GramTrace.of(running, _subtrees(context, submissions)), judgement)
 
 
-def _last_revealed(
+def last_revealed(
     before: RollupState, updates: Int16Array, submissions: Mapping[Seat, Submission]
 ) -> tuple[Int16Array, tuple[Hash32, ...]]:
     """Each seat's last revealed update and its root, after this epoch. Nothing is copied where everybody took part."""
@@ -288,7 +288,7 @@ def execute(
         raise NothingToAverage([])
     worked = work_out(context, before, submissions)
     delta = weighted_delta(worked.updates, worked.judgement.carried.weights)
-    last_updates, last_roots = _last_revealed(before, worked.updates, submissions)
+    last_updates, last_roots = last_revealed(before, worked.updates, submissions)
     return Transition(
         epoch=EpochNumber(before.epoch + 1),
         attempt=attempt,

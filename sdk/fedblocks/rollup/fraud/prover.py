@@ -41,7 +41,7 @@ from fedblocks.rollup.gram_tree import GramTree
 from fedblocks.rollup.header import Header
 from fedblocks.rollup.lists import SeatList, entries, list_root
 from fedblocks.rollup.state import RollupState
-from fedblocks.rollup.stf import Commit, Submission, Worked, work_out
+from fedblocks.rollup.stf import Commit, Submission, Worked, last_revealed, work_out
 from fedblocks.rollup.vectors import vector_root
 from fedblocks.seats import seats_of
 from fedblocks.types import ZERO_HASH, Seat
@@ -131,18 +131,14 @@ class _Search:
 
     def after(self) -> RollupState:
         """The state after the epoch, which was found right."""
-        last_updates = self.before.last_updates.copy()
-        last_roots = list(self.before.last_roots)
-        for seat in self.participants:
-            last_updates[seat] = self.published.updates[seat]
-            last_roots[seat] = SubmissionEntry.decode(self._content(seat)).update_root
+        last_updates, last_roots = last_revealed(self.before, self.worked.updates, self.submissions)
         return RollupState(
             epoch=self.header.epoch,
             head=self.header.hash(),
             model=self.next_model,
             model_root=self.header.next_model_root,
             last_updates=last_updates,
-            last_roots=tuple(last_roots),
+            last_roots=last_roots,
             last_delta=self.delta,
             carried=self.worked.judgement.carried,
         )
@@ -239,8 +235,8 @@ class _Search:
         return None
 
     @cached_property
-    def worked(self) -> Worked:
-        """The epoch as it should be, as far as it follows from the updates."""
+    def submissions(self) -> dict[Seat, Submission]:
+        """What the participants handed in, found right."""
         submissions = {}
         for seat in self.participants:
             own = SubmissionEntry.decode(self._content(seat))
@@ -253,7 +249,12 @@ class _Search:
                 samples=own.samples,
                 salt=own.salt,
             )
-        return work_out(self.context, self.before, submissions)
+        return submissions
+
+    @cached_property
+    def worked(self) -> Worked:
+        """The epoch as it should be, as far as it follows from the updates."""
+        return work_out(self.context, self.before, self.submissions)
 
     @cached_property
     def tree(self) -> GramTree:
