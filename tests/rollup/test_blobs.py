@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from fedblocks.rollup import blobs as module
 from fedblocks.rollup.blobs import UNFINISHED_PREFIX, BlobCorrupt, BlobMissing, BlobStore
 from fedblocks.rollup.keccak import keccak256
-from fedblocks.rollup.storage import StorageError, StorageFull, StorageReadOnly
+from fedblocks.storage.errors import StorageError, StorageFull, StorageReadOnly
 from fedblocks.types import Hash32
 
 
@@ -114,7 +114,7 @@ def test_a_file_size_limit_of_the_system_is_a_full_disk(folder: Path) -> None:
     script = f"""
         import resource, signal
         from fedblocks.rollup.blobs import BlobStore
-        from fedblocks.rollup.storage import StorageFull
+        from fedblocks.storage.errors import StorageFull
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
         blobs = BlobStore({folder.as_uri()!r})

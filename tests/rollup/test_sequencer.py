@@ -18,8 +18,8 @@ from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.conflicts import WriterConflict
 from fedblocks.rollup.records import Level
 from fedblocks.rollup.sequencer import Sequencer
-from fedblocks.rollup.storage import StorageFull
 from fedblocks.rollup.store import RollupStore
+from fedblocks.storage.errors import StorageFull
 from tests.rollup.cohort import signer
 from tests.rollup.instance import AGGREGATOR, StoredInstance
 

@@ -21,7 +21,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
-from fedblocks.rollup import database
 from fedblocks.rollup.conflicts import (
     ActionConflict,
     EpochConflict,
@@ -31,7 +30,6 @@ from fedblocks.rollup.conflicts import (
     UnknownRecord,
     WriterConflict,
 )
-from fedblocks.rollup.database import SchemaMismatch, StorageBusy, StoreNotFound
 from fedblocks.rollup.header import Header
 from fedblocks.rollup.records import (
     ActionKind,
@@ -44,9 +42,11 @@ from fedblocks.rollup.records import (
     IntentState,
     Level,
 )
-from fedblocks.rollup.storage import StorageError, StorageReadOnly
 from fedblocks.rollup.store import RollupStore
-from fedblocks.rollup.tables import SCHEMA_VERSION, metadata
+from fedblocks.rollup.tables import ROLLUP, metadata
+from fedblocks.storage import database
+from fedblocks.storage.database import SchemaMismatch, StorageBusy, StoreNotFound
+from fedblocks.storage.errors import StorageError, StorageReadOnly
 
 POSTGRESQL = os.environ.get("FEDBLOCKS_TEST_DATABASE")
 """A PostgreSQL URL whose database may be emptied; without it the tests run on SQLite alone."""
@@ -547,7 +547,7 @@ class TestFiles:
         script = f"""
             from sqlalchemy import event
             from tests.rollup.test_store import INSTANCE, KEY, commit, reveal
-            from fedblocks.rollup.storage import StorageFull
+            from fedblocks.storage.errors import StorageFull
             from fedblocks.rollup.store import RollupStore
             store = RollupStore("sqlite:///{file}")
             store.add_instance(INSTANCE)
@@ -576,7 +576,7 @@ class TestFiles:
         script = f"""
             import resource, signal
             from tests.rollup.test_store import INSTANCE, KEY, commit
-            from fedblocks.rollup.storage import StorageError
+            from fedblocks.storage.errors import StorageError
             from fedblocks.rollup.store import RollupStore
             store = RollupStore("sqlite:///{file}")
             store.add_instance(INSTANCE)
@@ -638,7 +638,7 @@ class TestFiles:
         engine.dispose()
         for read_only in (False, True):
             with pytest.raises(
-                SchemaMismatch, match=f"has schema version 99; this FedBlocks reads version {SCHEMA_VERSION}"
+                SchemaMismatch, match=f"has schema version 99; this FedBlocks reads version {ROLLUP.version}"
             ):
                 RollupStore(url, read_only=read_only)
 

@@ -21,7 +21,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.keccak import keccak256
-from fedblocks.rollup.storage import StorageError, write_error
+from fedblocks.storage.errors import StorageError, write_error
 from fedblocks.types import Hash32
 
 UNFINISHED_PREFIX = ".new-"

@@ -16,10 +16,10 @@ from typing import Any
 from sqlalchemy import Connection, and_, insert, select, update
 
 from fedblocks.rollup.conflicts import WriterConflict
-from fedblocks.rollup.database import Database
 from fedblocks.rollup.records import InstanceKey, WriterLease
 from fedblocks.rollup.rows import reference_of
 from fedblocks.rollup.tables import instances, writers
+from fedblocks.storage.database import Database
 
 LEASE_SECONDS = 60.0
 

@@ -25,7 +25,6 @@ from fedblocks.rollup.conflicts import (
     LevelConflict,
     UnknownRecord,
 )
-from fedblocks.rollup.database import Database
 from fedblocks.rollup.leases import LEASE_SECONDS, WriterLeases
 from fedblocks.rollup.records import (
     ActionKind,
@@ -49,7 +48,8 @@ from fedblocks.rollup.rows import (
     is_intent,
     reference_of,
 )
-from fedblocks.rollup.tables import actions, epochs, instances, intents
+from fedblocks.rollup.tables import ROLLUP, actions, epochs, instances, intents
+from fedblocks.storage.database import Database
 from fedblocks.types import Address, Hash32
 
 _NEXT_LEVELS = {
@@ -76,7 +76,7 @@ class RollupStore:
     """
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
-        self._database = Database(url, read_only=read_only)
+        self._database = Database(url, ROLLUP, read_only=read_only)
         self._leases = WriterLeases(self._database)
 
     def __enter__(self) -> RollupStore:

@@ -30,9 +30,7 @@ from sqlalchemy.types import TypeDecorator
 
 from fedblocks.rollup.header import WORD_SIZE, encode_word
 from fedblocks.rollup.records import ActionKind, IntentKind, IntentState, Level
-
-SCHEMA_VERSION = 2
-"""Raised with every change of a table; a database of another version is refused."""
+from fedblocks.storage.database import Schema
 
 
 class Words(TypeDecorator[tuple[int, ...]]):
@@ -76,7 +74,15 @@ metadata = MetaData()
 _Hash = LargeBinary(32)
 _Address = String(42)
 
-schema = Table("rollup_schema", metadata, Column("version", Integer, primary_key=True))
+ROLLUP = Schema(
+    tables=metadata,
+    version_table=Table("rollup_schema", metadata, Column("version", Integer, primary_key=True)),
+    version=2,
+    what="store",
+    made_by="the node that runs the instance",
+    remade="start a new store, which is filled from the chain and the blobs",
+)
+"""The store's schema; raise its version with every change of a table."""
 
 instances = Table(
     "rollup_instances",

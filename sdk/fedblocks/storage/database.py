@@ -10,40 +10,61 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, inspect, make_url, select
+from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, event, insert, inspect, make_url, select
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.pool import StaticPool
 
 from fedblocks.exceptions import FedBlocksError
-from fedblocks.rollup.storage import StorageError, StorageFull, StorageReadOnly, write_error
-from fedblocks.rollup.tables import SCHEMA_VERSION, metadata, schema
+from fedblocks.storage.errors import StorageError, StorageFull, StorageReadOnly, write_error
 
 BUSY_SECONDS = 30
 """How long a writer waits for another one before it gives up."""
 
 
-class StoreNotFound(FedBlocksError, FileNotFoundError):
-    """There is no store to read where one was expected."""
+@dataclass(frozen=True)
+class Schema:
+    """The tables that a database is expected to have.
 
-    def __init__(self, path: str) -> None:
-        super().__init__(f"no store at {path}; it is made by the node that runs the instance, check the path")
+    Attributes:
+        tables: all of them, `version_table` included.
+        version_table: its one column ``version`` says which version the tables are of.
+        version: raised with every change of a table; a database of another version is refused.
+        what: how an error calls such a database.
+        made_by: who makes it, and
+        remade: how to get a new one, for people who have the wrong one.
+    """
+
+    tables: MetaData
+    version_table: Table
+    version: int
+    what: str
+    made_by: str
+    remade: str
+
+
+class StoreNotFound(FedBlocksError, FileNotFoundError):
+    """There is no database to read where one was expected."""
+
+    def __init__(self, path: str, schema: Schema) -> None:
+        super().__init__(f"no {schema.what} at {path}; it is made by {schema.made_by}, check the path")
         self.path = path
 
 
 class SchemaMismatch(FedBlocksError, RuntimeError):
     """The database was made by another version of FedBlocks, or by another program."""
 
-    def __init__(self, path: str, found: int | None) -> None:
+    def __init__(self, path: str, found: int | None, schema: Schema) -> None:
         made = f"has schema version {found}" if found is not None else "has tables of these names but no schema version"
         super().__init__(
-            f"{path} {made}; this FedBlocks reads version {SCHEMA_VERSION}: use the FedBlocks that made it, or start a "
-            "new store, which is filled from the chain and the blobs"
+            f"{path} {made}; this FedBlocks reads version {schema.version}: use the FedBlocks that made it, or "
+            f"{schema.remade}"
         )
-        self.path, self.found, self.expected = path, found, SCHEMA_VERSION
+        self.path, self.found, self.expected = path, found, schema.version
 
 
 class StorageBusy(StorageError):
@@ -58,6 +79,7 @@ class Database:
 
     Args:
         url: a SQLAlchemy URL: ``sqlite:////var/lib/fedblocks/rollup.db``, ``postgresql+psycopg://host/fedblocks``.
+        schema: what is in it, or is made in it.
         read_only: never write, nor make the database.
 
     Raises:
@@ -66,14 +88,15 @@ class Database:
         StorageReadOnly, StorageFull, StorageError: if it cannot be opened or made.
     """
 
-    def __init__(self, url: str, *, read_only: bool = False) -> None:
+    def __init__(self, url: str, schema: Schema, *, read_only: bool = False) -> None:
         self._url = make_url(url)
+        self.schema = schema
         self.read_only = read_only
         file = _sqlite_file(self._url)
         self.path = str(file) if file else self._url.render_as_string(hide_password=True)
         if file and not file.exists():
             if read_only:
-                raise StoreNotFound(self.path)
+                raise StoreNotFound(self.path, self.schema)
             try:
                 file.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
@@ -168,31 +191,31 @@ class Database:
     def _check_schema(self) -> None:
         """Refuse another version; make the tables where there are none, all of them or none."""
         with self.read() as connection:
-            found = _schema_version(connection, self.path)
+            found = self._found_version(connection)
         if found is None and self.read_only:
-            raise StoreNotFound(self.path)
+            raise StoreNotFound(self.path, self.schema)
         if found is None:
             with self.write() as connection:
                 # Another process may have made them since.
-                found = _schema_version(connection, self.path)
+                found = self._found_version(connection)
                 if found is None:
-                    metadata.create_all(connection)
-                    connection.execute(insert(schema).values(version=SCHEMA_VERSION))
-                    found = SCHEMA_VERSION
-        if found != SCHEMA_VERSION:
-            raise SchemaMismatch(self.path, found)
+                    self.schema.tables.create_all(connection)
+                    connection.execute(insert(self.schema.version_table).values(version=self.schema.version))
+                    found = self.schema.version
+        if found != self.schema.version:
+            raise SchemaMismatch(self.path, found, self.schema)
 
-
-def _schema_version(connection: Connection, path: str) -> int | None:
-    """The version of the store in this database; None when there is no store."""
-    present = set(inspect(connection).get_table_names())
-    if schema.name in present:
-        version = connection.scalar(select(schema.c.version))
-        if version is not None:
-            return int(version)
-    if present & set(metadata.tables):
-        raise SchemaMismatch(path, None)
-    return None
+    def _found_version(self, connection: Connection) -> int | None:
+        """The version of the tables in this database; None when there are none."""
+        present = set(inspect(connection).get_table_names())
+        table = self.schema.version_table
+        if table.name in present:
+            version = connection.scalar(select(table.c.version))
+            if version is not None:
+                return int(version)
+        if present & set(self.schema.tables.tables):
+            raise SchemaMismatch(self.path, None, self.schema)
+        return None
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -1,7 +1,7 @@
-"""What can go wrong with the disk beneath a node, for blobs and the store alike.
+"""What can go wrong with the disk beneath a process, for blobs and databases alike.
 
-A node that cannot write must stop with a sentence that says which path and what to do, and must find everything that it
-had confirmed when it is started again.
+A process that cannot write must stop with a sentence that says which path and what to do, and must find everything
+that it had confirmed when it is started again.
 """
 
 from __future__ import annotations
