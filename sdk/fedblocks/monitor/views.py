@@ -445,7 +445,7 @@ class OwnTransaction:
     """Why it failed."""
 
 
-# -- what an epoch's published data say ---------------------------------------------------------------------------------
+# -- what an epoch's published data say --
 
 
 class Side(StrEnum):
