@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from fedblocks.contracts.model_parameter_chain import PostedHeader
 from fedblocks.seats import SlashReason
 from fedblocks.types import Address, Bitmap, BlockNumber, EpochNumber, Hash32, InstanceId, Seat, Timestamp, Wei
 
@@ -175,6 +176,7 @@ class EpochView:
     """An epoch as it was posted. An epoch that was overturned is there again, posted anew, with a higher attempt.
 
     Attributes:
+        header: all 17 words, as they were posted; what the published data are held against.
         accuracy_ppm: what its header reports, in millionths.
         participants, excluded: sets of seats.
         new_slash_reasons: whom this epoch condemns that no earlier one did.
@@ -189,6 +191,7 @@ class EpochView:
     state: EpochState
     aggregator: Address
     header_hash: Hash32
+    header: PostedHeader
     data_locator: Hash32
     accuracy_ppm: int
     participants: Bitmap
@@ -467,8 +470,10 @@ class Measure:
         bad: on which side of the threshold it speaks against the client.
         triggered: whether it does, decided in integers.
         slashes: whether this rule alone is hard evidence (else it only leaves the update out).
-        formula: the inequality with its integers put in.
+        formula: the inequality with its integers put in, a Python expression that is true exactly if it is triggered.
         sentence: the same in words.
+        excludes: whether this rule alone is a reason to leave the update out; some only add a strike, or an epoch to a
+            run, which other measures count.
     """
 
     rule: str
@@ -481,6 +486,7 @@ class Measure:
     slashes: bool
     formula: str
     sentence: str
+    excludes: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -504,13 +510,18 @@ class SeatScores:
 
 @dataclass(frozen=True, kw_only=True)
 class EpochScores:
-    """An epoch's published figures, checked against the roots of its header."""
+    """An epoch's published figures, checked against the roots of its header.
+
+    Attributes:
+        faults: what of the header's verdicts does not follow from its own figures; nothing, unless the aggregator lied.
+    """
 
     instance_id: InstanceId
     epoch: EpochNumber
     header_hash: Hash32
     seats: tuple[SeatScores, ...]
     absent: tuple[Seat, ...]
+    faults: tuple[str, ...] = ()
 
     def of(self, client: Address) -> SeatScores | None:
         """One client's; None if it took no part."""
