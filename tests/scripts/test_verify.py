@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from eth_abi import encode
 from eth_utils import keccak
+from filelock import FileLock
 
 from fedblocks.chain.node import Anvil
 from fedblocks.chain.transactions import TransactionSender
@@ -33,14 +34,25 @@ class Bundles:
 
 
 @pytest.fixture(scope="module")
-def bundles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bundles]:
-    file = tmp_path_factory.mktemp("deployments") / "arbitrum-sepolia.json"
+def bundles(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Bundles]:
+    # Compiling ten contracts takes most of a minute. The addresses and transactions of a new node are always the same,
+    # so that one set of bundles serves the nodes of all workers.
+    base = tmp_path_factory.getbasetemp()
+    shared = (base if worker_id == "master" else base.parent) / "bundles"
+    file = shared / "arbitrum-sepolia.json"
     with Anvil(accounts=3) as node:
         # Values that occur nowhere by themselves.
         parameters = ProtocolParameters(stake_amount=ether("0.123"), base_fee=ether("0.0456"), slash_margin=4321)
         deployment = deploy_protocol(TransactionSender(node.connection, node.signer(1)), parameters)
-        deployment.save(file)
-        assert verify.main(["--deployment", str(file)]) == 0
+        with FileLock(f"{shared}.lock"):
+            if not file.exists():
+                deployment.save(shared / "unfinished" / file.name)
+                assert verify.main(["--deployment", str(shared / "unfinished" / file.name)]) == 0
+                (shared / "unfinished" / file.with_suffix(".verification").name).rename(
+                    file.with_suffix(".verification")
+                )
+                deployment.save(file)
+        assert Deployment.load(file) == deployment
         yield Bundles(node, deployment, file.with_name("arbitrum-sepolia.verification"))
 
 
