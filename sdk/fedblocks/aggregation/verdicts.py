@@ -15,7 +15,7 @@ of honest clients with unusual data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import isqrt
 
@@ -31,7 +31,7 @@ from fedblocks.aggregation.stats import (
     client_stats,
     cohort_stats,
 )
-from fedblocks.aggregation.suspicion import EVIDENCE_BADNESS, Suspicion, count, signs_of, suspicions_of
+from fedblocks.aggregation.suspicion import EVIDENCE_BADNESS, Signs, Suspicion, count, signs_of, suspicions_of
 from fedblocks.seats import SlashReason, bitmap_of, pack_reasons, seats_of, unpack_reasons
 from fedblocks.types import MIN_COHORT, Bitmap
 
@@ -117,35 +117,28 @@ def clip_weight(norm: int, median_norm: int, samples: int, rules: Rules) -> int:
     return min(samples, rules.sample_cap) * clip
 
 
-def judge(gram: Gram, samples: Mapping[int, int], carried: Carried, rules: Rules) -> Judgement:
-    """Judge an epoch.
+def verdicts_of(
+    stats: Mapping[int, ClientStats],
+    cohort: CohortStats,
+    signs: Mapping[int, Signs],
+    counters: Sequence[Counters],
+    *,
+    n: int,
+    gone: Collection[int],
+    rules: Rules,
+) -> dict[int, SeatVerdict]:
+    """What follows from an epoch's figures, for every participant.
 
     Args:
-        gram: the inner products of the epoch; its n is the cohort's size.
-        samples: by seat, what each participant declared, above zero.
-        carried: what the last epoch left.
+        stats: the figures of each participant, by seat.
+        cohort: the figures that they are compared with.
+        signs: what each participant's figures show, by seat.
+        counters: of all seats, this epoch counted.
+        n: the cohort's size.
+        gone: the seats that were slashable before this epoch.
         rules: the thresholds.
-
-    Raises:
-        ValueError: if nobody took part, a seat is outside the cohort or is slashable already, or samples are not
-            above zero.
     """
-    n = gram.seats
-    seats = sorted(samples)
-    gone = unpack_reasons(carried.slash_reasons)
-    for seat in seats:
-        if not 0 <= seat < n or seat in gone or samples[seat] <= 0:
-            raise ValueError(f"seat {seat} with {samples[seat]} samples cannot take part in a cohort of {n}")
-    stats = client_stats(gram, seats, carried.weights, carried.products, rules)
-    cohort = cohort_stats(gram, stats, carried.weights, carried.products)
-
-    before = set(seats_of(carried.participants))
-    tested = {seat for seat in seats if seat in before and cohort.weight > 0}
-    signs = {seat: signs_of(seat, stats[seat], cohort, seat in tested, rules) for seat in seats}
-    counters = list(carried.counters)
-    for seat in seats:
-        counters[seat] = count(carried.counters[seat], stats[seat], cohort, signs[seat], seat in tested, rules)
-
+    seats = sorted(stats)
     compared = cohort.participants >= MIN_COHORT and cohort.weight > 0
     likenesses = {
         seat: likeness(own, stats[own.nearest], rules) if compared else Likeness.OWN_WORK for seat, own in stats.items()
@@ -185,6 +178,51 @@ def judge(gram: Gram, samples: Mapping[int, int], carried: Carried, rules: Rules
         (seat for seat in seats if seat not in slashed and badness[seat]), key=lambda seat: (-badness[seat], seat)
     )
     excluded = bitmap_of([*slashed, *suspects[:room]])
+    return {
+        seat: SeatVerdict(
+            excluded=bool(excluded >> seat & 1),
+            slashed=slashed.get(seat, SlashReason.NONE),
+            evidence=due.get(seat, SlashReason.NONE),
+            suspicions=((Suspicion.EVIDENCE,) if seat in unpunished else ()) + suspicions[seat][0],
+            own_badness=suspicions[seat][1],
+            badness=badness[seat],
+        )
+        for seat in seats
+    }
+
+
+def judge(gram: Gram, samples: Mapping[int, int], carried: Carried, rules: Rules) -> Judgement:
+    """Judge an epoch.
+
+    Args:
+        gram: the inner products of the epoch; its n is the cohort's size.
+        samples: by seat, what each participant declared, above zero.
+        carried: what the last epoch left.
+        rules: the thresholds.
+
+    Raises:
+        ValueError: if nobody took part, a seat is outside the cohort or is slashable already, or samples are not
+            above zero.
+    """
+    n = gram.seats
+    seats = sorted(samples)
+    gone = unpack_reasons(carried.slash_reasons)
+    for seat in seats:
+        if not 0 <= seat < n or seat in gone or samples[seat] <= 0:
+            raise ValueError(f"seat {seat} with {samples[seat]} samples cannot take part in a cohort of {n}")
+    stats = client_stats(gram, seats, carried.weights, carried.products, rules)
+    cohort = cohort_stats(gram, stats, carried.weights, carried.products)
+
+    before = set(seats_of(carried.participants))
+    tested = {seat for seat in seats if seat in before and cohort.weight > 0}
+    signs = {seat: signs_of(seat, stats[seat], cohort, seat in tested, rules) for seat in seats}
+    counters = list(carried.counters)
+    for seat in seats:
+        counters[seat] = count(carried.counters[seat], stats[seat], cohort, signs[seat], seat in tested, rules)
+
+    verdicts = verdicts_of(stats, cohort, signs, counters, n=n, gone=gone, rules=rules)
+    excluded = bitmap_of(seat for seat, verdict in verdicts.items() if verdict.excluded)
+    slashed = {seat: verdict.slashed for seat, verdict in verdicts.items() if verdict.slashed}
     weights = tuple(
         clip_weight(stats[seat].norm, cohort.median_norm, samples[seat], rules)
         if seat in stats and not excluded >> seat & 1
@@ -204,15 +242,5 @@ def judge(gram: Gram, samples: Mapping[int, int], carried: Carried, rules: Rules
         ),
         stats=stats,
         cohort=cohort,
-        verdicts={
-            seat: SeatVerdict(
-                excluded=bool(excluded >> seat & 1),
-                slashed=slashed.get(seat, SlashReason.NONE),
-                evidence=due.get(seat, SlashReason.NONE),
-                suspicions=((Suspicion.EVIDENCE,) if seat in unpunished else ()) + suspicions[seat][0],
-                own_badness=suspicions[seat][1],
-                badness=badness[seat],
-            )
-            for seat in seats
-        },
+        verdicts=verdicts,
     )

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 from eth_utils.address import to_canonical_address, to_checksum_address
 
+from fedblocks.aggregation.counters import Counters
 from fedblocks.aggregation.stats import ClientStats, CohortStats
 from fedblocks.aggregation.verdicts import Carried, SeatVerdict
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.header import encode_word
+from fedblocks.seats import SlashReason
 from fedblocks.types import Address, Hash32
 
 OFFSET = True
@@ -84,6 +86,15 @@ class MalformedEntry(FedBlocksError, ValueError):
 
     def __init__(self, what: str, expected: int, actual: int) -> None:
         super().__init__(f"{what} is {expected} bytes, not {actual}")
+
+
+class UnknownReason(FedBlocksError, ValueError):
+    """A participant's figures name a reason to slash it that the protocol does not know."""
+
+    def __init__(self, value: int) -> None:
+        known = ", ".join(f"{int(each)} {each.name}" for each in SlashReason)
+        super().__init__(f"evidence {value} is none of {known}")
+        self.value = value
 
 
 @dataclass(frozen=True)
@@ -163,9 +174,82 @@ def stats_entry(own: ClientStats, verdict: SeatVerdict) -> bytes:
     return figures + bytes([verdict.evidence, verdict.own_badness])
 
 
+@dataclass(frozen=True)
+class StatsEntry:
+    """What the stats list says of a participant.
+
+    Attributes:
+        figures: what was measured of it.
+        evidence: the hard evidence against it.
+        own_badness: how bad it is by its own figures.
+    """
+
+    figures: ClientStats
+    evidence: SlashReason
+    own_badness: int
+
+
+def _unpacked(content: bytes, layout: Sequence[tuple[str, int, bool]]) -> dict[str, int]:
+    values, start = {}, 0
+    for name, width, offset in layout:
+        stored = int.from_bytes(content[start : start + width], "big")
+        values[name] = stored - (1 << (8 * width - 1)) if offset else stored
+        start += width
+    return values
+
+
+def read_stats_entry(content: bytes) -> StatsEntry:
+    """The inverse of :func:`stats_entry`.
+
+    Raises:
+        MalformedEntry: if they are not 144 bytes.
+        UnknownReason: if the evidence is of no kind that is known.
+    """
+    if len(content) != STATS_SIZE:
+        raise MalformedEntry("a participant's figures", STATS_SIZE, len(content))
+    evidence, own_badness = content[FIGURES_SIZE:]
+    if evidence not in SlashReason.__members__.values():
+        raise UnknownReason(evidence)
+    return StatsEntry(ClientStats(**_unpacked(content, FIGURES)), SlashReason(evidence), own_badness)
+
+
 def cohort_entry(cohort: CohortStats) -> bytes:
     """What the stats list says of the cohort, in its last entry."""
     return b"".join(_packed(name, getattr(cohort, name), width, offset) for name, width, offset in COHORT_FIGURES)
+
+
+def read_cohort_entry(content: bytes) -> CohortStats:
+    """The inverse of :func:`cohort_entry`.
+
+    Raises:
+        MalformedEntry: if they are not 105 bytes.
+    """
+    if len(content) != COHORT_SIZE:
+        raise MalformedEntry("the cohort's figures", COHORT_SIZE, len(content))
+    return CohortStats(**_unpacked(content, COHORT_FIGURES))
+
+
+@dataclass(frozen=True)
+class CarriedEntry:
+    """What is carried over of a seat: its counters, its weight omega, its M."""
+
+    counters: Counters
+    weight: int
+    product: int
+
+
+def read_carried(content: bytes, n: int) -> tuple[CarriedEntry, ...]:
+    """The inverse of :func:`carried_bytes`, of a cohort with n seats.
+
+    Raises:
+        MalformedEntry: if they are not 23 bytes a seat.
+        InvalidCounters: if bits are set that belong to no counter.
+    """
+    if len(content) != n * CARRIED_SIZE:
+        raise MalformedEntry(f"what {n} seats carry over", n * CARRIED_SIZE, len(content))
+    layout = (("counters", COUNTERS_WIDTH, PLAIN), ("weight", WEIGHT_WIDTH, PLAIN), ("product", PRODUCT_WIDTH, OFFSET))
+    seats = [_unpacked(content[start : start + CARRIED_SIZE], layout) for start in range(0, len(content), CARRIED_SIZE)]
+    return tuple(CarriedEntry(Counters.unpack(each["counters"]), each["weight"], each["product"]) for each in seats)
 
 
 def carried_bytes(carried: Carried) -> bytes:
