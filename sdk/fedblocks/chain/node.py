@@ -85,16 +85,20 @@ class Anvil:
     ...     node.connection.balance(node.signer(0).address)
     """
 
-    def __init__(self, *, accounts: int = 10, chain_id: int = LOCAL_CHAIN_ID, arguments: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, *, accounts: int = 10, chain_id: int = LOCAL_CHAIN_ID, port: int = 0, arguments: tuple[str, ...] = ()
+    ) -> None:
         """Describe a node; ``with`` or :meth:`start` starts it.
 
         Args:
             accounts: How many accounts with 10,000 ether each; :meth:`signer` holds their keys.
             chain_id: The chain id it serves.
+            port: Where it listens; with 0 the system chooses a free one, so that tests do not race.
             arguments: More arguments of anvil's command line, such as ``("--hardfork", "berlin")``.
         """
         self.accounts = accounts
         self.chain_id = chain_id
+        self._port = port
         self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
         self._log: Path | None = None
@@ -113,7 +117,7 @@ class Anvil:
         self.__dict__.pop("connection", None)  # a node that was stopped comes back at another port
         command = [
             str(find_anvil()),
-            *("--port", "0"),  # the system chooses a free one: no race with other tests
+            *("--port", str(self._port)),
             *("--chain-id", str(self.chain_id)),
             *("--accounts", str(self.accounts)),
             *("--mnemonic", MNEMONIC),

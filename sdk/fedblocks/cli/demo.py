@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 from pathlib import Path
 
 import click
@@ -11,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from fedblocks.cli.exit_codes import ExitCode
+from fedblocks.cli.options import json_option
 from fedblocks.demo.dishonesty import DISHONESTY
 from fedblocks.demo.options import DEFAULT_ATTACKERS, DemoOptions, InvalidOption
 from fedblocks.demo.outcome import Outcome
@@ -26,8 +29,10 @@ from fedblocks.units import PARTS_PER_MILLION, format_ether
 class _Screen:
     """Shows the demo in a terminal while it runs."""
 
-    def __init__(self, console: Console, progress: Progress, options: DemoOptions) -> None:
-        self._console, self._progress = console, progress
+    def __init__(
+        self, console: Console, progress: Progress, options: DemoOptions, *, hold: bool, as_json: bool
+    ) -> None:
+        self._console, self._progress, self._hold, self._as_json = console, progress, hold, as_json
         self._epochs = progress.add_task("epochs", total=options.epochs)
         self._clients = progress.add_task("clients", total=options.clients)
 
@@ -52,6 +57,17 @@ class _Screen:
                 lines.append(f"          [yellow]− {name}: left out, {why}[/]")
         lines += [f"          [yellow]− {names[client]}: absent, {why}[/]" for client, why in report.refused.items()]
         self._console.print("\n".join(lines), highlight=False)
+
+    def end(self, outcome: Outcome) -> None:
+        self._progress.stop()
+        _show(self._console, outcome)
+        if self._as_json:
+            click.echo(json.dumps(outcome.to_json(), indent=2))
+        if self._hold:
+            self._console.print("the chain is kept until Ctrl-C")
+            with contextlib.suppress(KeyboardInterrupt):
+                while True:
+                    time.sleep(3600)
 
 
 def _percent(ppm: int) -> str:
@@ -167,7 +183,10 @@ def _show(console: Console, outcome: Outcome) -> None:
     help="Let the aggregator lie in epoch 2, and watch it being overturned. `list` shows the kinds.",
 )
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=Path("demo-run"), show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
+@click.option("--port", default=0, help="Where the chain's node listens.  [default: a free port]")
+@click.option("--pace", default=0.0, help="Seconds to wait after each epoch, for people who look on.")
+@click.option("--hold", is_flag=True, help="Keep the chain at the end, to look at it, until Ctrl-C.")
+@json_option
 def demo(
     clients: int,
     attackers: str,
@@ -180,9 +199,16 @@ def demo(
     local_steps: int,
     dishonest_aggregator: str | None,
     output: Path,
+    port: int,
+    pace: float,
+    hold: bool,
     as_json: bool,
 ) -> None:
-    """Run the whole protocol on this machine: chain, training, verdicts, money."""
+    """Run the whole protocol on this machine: chain, training, verdicts, money.
+
+    \b
+    fedblocks demo --clients 13 --epochs 6 --dishonest-aggregator frame
+    """
     console = Console(stderr=True)
     if not console.is_terminal:
         console = Console(stderr=True, width=140)
@@ -208,12 +234,11 @@ def demo(
         local_steps=local_steps,
         dishonest_aggregator=dishonest_aggregator,
         output=output,
+        port=port,
+        pace=pace,
     )
     columns = (TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        outcome = run_demo(options, _Screen(progress.console, progress, options))
-    _show(console, outcome)
-    if as_json:
-        click.echo(json.dumps(outcome.to_json(), indent=2))
+        outcome = run_demo(options, _Screen(progress.console, progress, options, hold=hold, as_json=as_json))
     if not outcome.as_promised:
         raise click.exceptions.Exit(ExitCode.MISMATCH)

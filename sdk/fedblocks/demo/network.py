@@ -95,7 +95,7 @@ def open_stage(options: DemoOptions) -> Iterator[Stage]:
     """Start a node, deploy the protocol with the code that the ape script uses, and stop the node at the end."""
     _clear(options.output)
     first_spare = FIRST_CLIENT + options.clients + OUTSIDERS
-    with Anvil(accounts=first_spare + 2) as node:
+    with Anvil(accounts=first_spare + 2, port=options.port) as node:
         admin_signer = node.signer(ADMIN)
         deployment = deploy_protocol(TransactionSender(node.connection, admin_signer), PARAMETERS)
         path = options.output / "deployment.json"

@@ -38,6 +38,8 @@ class DemoOptions:
         local_steps: mini-batch steps of each client in each epoch.
         dishonest_aggregator: how the aggregator lies (see demo/dishonesty.py); None for an honest one.
         output: folder for store, plot and deployments file.
+        port: where the node listens; 0 lets the system choose.
+        pace: seconds to wait after each epoch, for people who look on.
     """
 
     clients: int = 13
@@ -51,6 +53,8 @@ class DemoOptions:
     local_steps: int = 60
     dishonest_aggregator: str | None = None
     output: Path = Path("demo-run")
+    port: int = 0
+    pace: float = 0.0
 
     def __post_init__(self) -> None:
         if not MIN_COHORT <= self.clients <= MAX_COHORT:
@@ -71,5 +75,9 @@ class DemoOptions:
             find_dishonesty(self.dishonest_aggregator)
             if self.epochs < LYING_EPOCH:
                 raise InvalidOption("epochs", self.epochs, f"at least {LYING_EPOCH}, in which the aggregator lies")
+        if not 0 <= self.port < 1 << 16:
+            raise InvalidOption("port", self.port, "from 0 to 65535")
+        if not 0 <= self.pace <= 3600:
+            raise InvalidOption("pace", self.pace, "from 0 to 3600 seconds")
         if not 1 <= self.local_steps <= 10_000:
             raise InvalidOption("local-steps", self.local_steps, "from 1 to 10000")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -64,6 +65,10 @@ class Narrator(Protocol):
         """An epoch has been posted."""
         ...
 
+    def end(self, outcome: Outcome) -> None:
+        """All is over, but the node still runs, until this returns."""
+        ...
+
 
 def run_demo(options: DemoOptions, narrator: Narrator) -> Outcome:
     """Play the whole protocol once.
@@ -77,7 +82,18 @@ def run_demo(options: DemoOptions, narrator: Narrator) -> Outcome:
     # The metric is in the header: with more threads, sums may end in other bits and another image on the other side.
     torch.set_num_threads(1)
     with open_stage(options) as stage:
-        return _Demo(options, narrator, stage, data).play()
+        narrator.scene(
+            f"the chain is at {stage.node.url}; to look on: fedblocks tui --network {stage.node.url} "
+            f"--deployment {stage.deployment_file} --data {blobs_url(options)}"
+        )
+        outcome = _Demo(options, narrator, stage, data).play()
+        narrator.end(outcome)
+        return outcome
+
+
+def blobs_url(options: DemoOptions) -> str:
+    """Where a demo publishes its epochs."""
+    return f"file://{options.output.absolute() / 'blobs'}"
 
 
 class _Demo:
@@ -161,9 +177,8 @@ class _Demo:
         aggregator = self.stage.aggregator
         aggregator.chain.deposit_bond(job.instance_id)
         self.narrator.scene(f"the aggregator accepts with a bond of {_ether(PARAMETERS.aggregator_bond)}")
-        output = self.options.output.absolute()
-        self.store = RollupStore(f"sqlite:///{output / 'rollup.sqlite'}")
-        self.blobs = BlobStore(f"file://{output / 'blobs'}")
+        self.store = RollupStore(f"sqlite:///{self.options.output.absolute() / 'rollup.sqlite'}")
+        self.blobs = BlobStore(blobs_url(self.options))
         self.watcher = DemoWatcher(self.stage, job, self.blobs)
         sequencer = sequencer_class(self.options.dishonest_aggregator).create(
             job.context,
@@ -212,6 +227,7 @@ class _Demo:
                     loop = self._replace(job)
                     running = True
                     break
+                time.sleep(self.options.pace)
                 # An epoch becomes final while the next ones are trained.
                 self._wait(PARAMETERS.challenge_window // 2 + 1)
                 self._finalize(job, loop)
