@@ -6,9 +6,9 @@ import json
 from dataclasses import replace
 
 import pytest
-from click import UsageError
 from eth_account import Account
 
+from fedblocks.cli.connecting import NobodyToAsk
 from fedblocks.cli.exit_codes import ExitCode
 from fedblocks.cli.main import cli
 from fedblocks.cli.watch import GenesisUnusable
@@ -62,7 +62,7 @@ def key(lying, tmp_path) -> tuple[str, ...]:
     private = lying.roles.node.signer(STRANGER)._account.key
     keyfile.write_text(json.dumps(Account.encrypt(private, "open", kdf="pbkdf2", iterations=2)))
     passphrase.write_text("open\n")
-    return "--keyfile", str(keyfile), "--passphrase-file", str(passphrase), "--journal", str(tmp_path / "journal")
+    return "--account", str(keyfile), "--passphrase-file", str(passphrase), "--journal", str(tmp_path / "journal")
 
 
 def test_right_epochs_end_with_zero(honest, tmp_path):
@@ -90,9 +90,11 @@ def test_with_a_key_it_challenges_and_collects(lying, tmp_path, key):
     assert [each["what"] for each in said] == ["overturned"]
 
 
-def test_a_key_file_needs_its_passphrase(honest, tmp_path):
-    with pytest.raises(UsageError, match="belong together"):
-        watch(honest, tmp_path, "--keyfile", "key.json")
+def test_a_passphrase_that_nobody_can_be_asked_for_is_named(lying, tmp_path, key, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("open\n"))
+    with pytest.raises(NobodyToAsk, match="give --passphrase-file"):
+        watch(lying, tmp_path, *key[:2], *key[4:])
+    assert lying.posted == 1
 
 
 def test_a_genesis_model_that_is_none_is_named(honest, tmp_path):

@@ -13,7 +13,6 @@ import pytest
 from fedblocks.chain.node import Anvil
 from fedblocks.cli.exit_codes import ExitCode
 from fedblocks.cli.main import main
-from fedblocks.config import NETWORKS, UnknownNetwork, network_url
 from fedblocks.contracts.v1 import V1_ARBITRUM
 from fedblocks.deployments import Deployment
 from fedblocks.doctor.simulation import scratch_address
@@ -47,7 +46,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_faulty_deployment_is_a_mismatch(run: Callable[..., Run], v1_node: Anvil) -> None:
-    result = run("--network", v1_node.url, "--v1")
+    result = run("--network", v1_node.url, "--deployment", "v1")
     assert result.code == ExitCode.MISMATCH
     assert result.stdout.splitlines() == [f"V1-{number} present" for number in range(1, 8)]
     assert "IncorrectStakingAmount()" in result.stderr
@@ -66,7 +65,7 @@ def test_a_sound_deployment_is_fine(
 
 
 def test_the_report_is_data(run: Callable[..., Run], v1_node: Anvil) -> None:
-    result = run("--network", v1_node.url, "--v1", "--json")
+    result = run("--network", v1_node.url, "--deployment", "v1", "--json")
     report = json.loads(result.stdout)
     assert report["chainId"] == 42161
     assert report["block"] == v1_node.connection.block_number()
@@ -91,35 +90,28 @@ def test_an_address_without_code_is_missing(run: Callable[..., Run], v1_node: An
 
 def test_a_question_without_an_answer_is_a_failure(run: Callable[..., Run], v1_node: Anvil) -> None:
     with node_before(v1_node.url, refuses=True) as url:
-        result = run("--network", url, "--v1")
+        result = run("--network", url, "--deployment", "v1")
     assert result.code == ExitCode.FAILED
     assert result.stdout.splitlines()[0] == "V1-1 unknown"
     assert "the node does not take state overrides" in result.stderr
 
 
 def test_another_chain_is_named(run: Callable[..., Run], node: Anvil) -> None:
-    result = run("--network", node.url, "--v1")
+    result = run("--network", node.url, "--deployment", "v1")
     assert result.code == ExitCode.USAGE
     assert "chain 31337, but chain 42161" in result.stderr
 
 
 def test_a_node_that_is_down_is_named(run: Callable[..., Run]) -> None:
-    result = run("--network", "http://127.0.0.1:9", "--v1")
+    result = run("--network", "http://127.0.0.1:9", "--deployment", "v1")
     assert result.code == ExitCode.MISSING
     assert "no answer from the node at http://127.0.0.1:9" in result.stderr
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("--v1", "--deployment", "x.json"), ("--contract", "StakingRegistry"), ("--contract", "Treasury=0x00")],
+    [(), ("--contract", "StakingRegistry"), ("--contract", "Treasury=0x00")],
 )
-def test_what_to_look_at_is_said_once(run: Callable[..., Run], arguments: tuple[str, ...]) -> None:
-    result = run("--network", "local", *arguments)
+def test_what_to_look_at_must_be_said(run: Callable[..., Run], arguments: tuple[str, ...]) -> None:
+    result = run("--network", "ethereum:local", *arguments)
     assert result.code == ExitCode.USAGE
-
-
-def test_a_network_has_a_url_or_a_known_name() -> None:
-    assert network_url("arbitrum") == NETWORKS["arbitrum"]
-    assert network_url("https://node.example/key") == "https://node.example/key"
-    with pytest.raises(UnknownNetwork, match="'arbitrom' is neither a URL nor one of local, arbitrum"):
-        network_url("arbitrom")

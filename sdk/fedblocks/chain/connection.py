@@ -21,6 +21,7 @@ from web3.providers.rpc.utils import ExceptionRetryConfiguration
 from web3.types import RPCEndpoint, RPCResponse
 
 from fedblocks.chain.events import ChainEvent, EventRegistry
+from fedblocks.config import redact
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.types import Address, BlockNumber, Hash32, Timestamp, Wei
 
@@ -67,14 +68,6 @@ class NoCodeAtAddress(FedBlocksError, LookupError):
         super().__init__(
             f"{contract}: there is no code at {address} on chain {chain_id}; is this the right deployments file?"
         )
-
-
-def redact(url: str) -> str:
-    """A URL as it may be shown: providers put the API key into the path, the query or the user name."""
-    parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
-    hidden = "/…" if parts.path.strip("/") or parts.query or parts.username else ""
-    return f"{parts.scheme}://{parts.hostname}{port}{hidden}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from fedblocks.chain.connection import Connection
 from fedblocks.cli.exit_codes import ExitCode
-from fedblocks.config import NETWORKS, network_url
+from fedblocks.cli.options import Where, json_option, network_options
 from fedblocks.contracts.inspection import Inspection, Status, inspect_deployment
 from fedblocks.deployments import Deployment
 
@@ -39,19 +39,21 @@ def _show(console: Console, inspection: Inspection, path: Path) -> None:
 
 
 @click.command()
-@click.option("--network", required=True, metavar="URL|NAME", help=f"The node: a URL, or one of {', '.join(NETWORKS)}.")
-@click.option(
-    "--deployment", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The deployments file."
-)
-@click.option("--timeout", type=float, default=30.0, show_default=True, help="Seconds to wait for each answer.")
-@click.option("--json", "as_json", is_flag=True, help="Print all findings as JSON on stdout.")
-def check(network: str, deployment: Path, timeout: float, as_json: bool) -> None:
+@network_options
+@json_option
+def check(where: Where, as_json: bool) -> None:
     """Compare a live deployment with this build and the deployments file, byte by byte.
 
     Nothing is sent, and no account is needed. Ends with 4 if anything differs.
+
+    \b
+    fedblocks check --network arbitrum:sepolia --deployment deployments/arbitrum-sepolia.json
     """
+    deployment = where.deployment_path
     known = Deployment.load(deployment)
-    inspection = inspect_deployment(Connection.open(network_url(network), timeout=timeout), known)
+    # Another chain is a finding here, and no error.
+    connection = Connection.open(where.network(known.chain_id).url, timeout=where.timeout)
+    inspection = inspect_deployment(connection, known)
     console = Console(stderr=True)
     if not console.is_terminal:
         console = Console(stderr=True, width=160)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 
 import click
 from eth_utils.address import is_address, to_checksum_address
@@ -12,9 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from fedblocks.chain.connection import Connection
+from fedblocks.cli.connecting import open_connection
 from fedblocks.cli.exit_codes import ExitCode
-from fedblocks.config import NETWORKS, network_url
+from fedblocks.cli.options import Where, json_option, network_options
 from fedblocks.contracts.v1 import V1_ARBITRUM
 from fedblocks.deployments import CONTRACTS, Deployment
 from fedblocks.doctor.examine import examine
@@ -34,16 +33,14 @@ def _contract(_context: click.Context, _option: click.Parameter, values: tuple[s
     return chosen
 
 
-def _targets(
-    deployment: Path | None, v1: bool, contracts: Mapping[str, Address]
-) -> tuple[int | None, Mapping[str, Address]]:
+def _targets(where: Where, contracts: Mapping[str, Address]) -> tuple[int | None, Mapping[str, Address]]:
     """The chain that is expected, if any is, and the addresses to look at."""
-    if (deployment is not None) + v1 + bool(contracts) != 1:
-        raise click.UsageError("say what to look at: --deployment FILE, or --v1, or --contract NAME=ADDRESS")
-    if deployment is not None:
-        known = Deployment.load(deployment)
-        return known.chain_id, {name: known.address(name) for name in known.contracts}
-    return (V1_ARBITRUM.chain_id, V1_ARBITRUM.contracts) if v1 else (None, contracts)
+    if contracts:
+        return None, contracts
+    if where.is_v1:
+        return V1_ARBITRUM.chain_id, V1_ARBITRUM.contracts
+    known = Deployment.load(where.deployment_path)
+    return known.chain_id, {name: known.address(name) for name in known.contracts}
 
 
 def _lies_there(facts: ContractFacts) -> str:
@@ -89,32 +86,25 @@ def exit_code_of_report(report: Report) -> ExitCode:
 
 
 @click.command()
-@click.option("--network", required=True, metavar="URL|NAME", help=f"The node: a URL, or one of {', '.join(NETWORKS)}.")
-@click.option("--deployment", type=click.Path(path_type=Path, dir_okay=False), help="A deployments file of version 2.")
-@click.option("--v1", is_flag=True, help="The five contracts of version 1 on Arbitrum One.")
+@network_options
 @click.option(
     "--contract",
     "contracts",
     multiple=True,
     metavar="NAME=ADDRESS",
     callback=_contract,
-    help="A contract of any other deployment; may be repeated.",
+    help="A contract of any deployment, instead of --deployment; may be repeated.",
 )
 @click.option("--block", type=int, help="Look at this block.  [default: the newest]")
-@click.option("--timeout", type=float, default=30.0, show_default=True, help="Seconds to wait for each answer.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON on stdout.")
-def doctor(
-    network: str,
-    deployment: Path | None,
-    v1: bool,
-    contracts: dict[str, Address],
-    block: int | None,
-    timeout: float,
-    as_json: bool,
-) -> None:
-    """Probe a deployment for the defects of version 1; nothing is sent, and no account is needed."""
-    chain_id, addresses = _targets(deployment, v1, contracts)
-    connection = Connection.open(network_url(network), chain_id=chain_id, timeout=timeout)
+@json_option
+def doctor(where: Where, contracts: dict[str, Address], block: int | None, as_json: bool) -> None:
+    """Probe a deployment for the defects of version 1; nothing is sent, and no account is needed.
+
+    \b
+    fedblocks doctor --network arbitrum:mainnet --deployment v1
+    """
+    chain_id, addresses = _targets(where, contracts)
+    connection = open_connection(where, chain_id)
     report = examine(connection, addresses, block)
     console = Console(stderr=True)
     if not console.is_terminal:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from fedblocks.cli.options import json_option
 from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.replay import Replay
 from fedblocks.rollup.store import RollupStore
@@ -21,9 +22,13 @@ from fedblocks.rollup.store import RollupStore
     help="The folder that holds rollup.sqlite and blobs.",
 )
 @click.option("--instance", type=int, help="Only this instance.  [default: all]")
-@click.option("--json", "as_json", is_flag=True, help="Print the headers' hashes as JSON on stdout.")
+@json_option
 def replay(store: Path, instance: int | None, as_json: bool) -> None:
-    """Recompute every header from the stored data, bit for bit."""
+    """Recompute every header from the stored data, bit for bit.
+
+    \b
+    fedblocks replay --store demo-run --instance 1
+    """
     folder = store.absolute()
     records = RollupStore(f"sqlite:///{folder / 'rollup.sqlite'}", read_only=True)
     blobs = BlobStore(f"file://{folder / 'blobs'}")

@@ -10,10 +10,11 @@ import click
 from rich.console import Console
 
 from fedblocks.chain.connection import NodeRefused, NodeUnreachable
-from fedblocks.chain.signers import LocalSigner
+from fedblocks.chain.transactions import TransactionSender
+from fedblocks.cli.connecting import connect, open_signer
 from fedblocks.cli.exit_codes import ExitCode
+from fedblocks.cli.options import AccountChoice, Where, account_options, data_option, json_option, network_options
 from fedblocks.client import FedBlocks
-from fedblocks.config import NETWORKS, network_url
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.vectors import VectorKind, decode_vector
@@ -60,15 +61,9 @@ def _record(report: Report) -> str:
 
 
 @click.command()
-@click.option("--network", required=True, metavar="URL|NAME", help=f"The node: a URL, or one of {', '.join(NETWORKS)}.")
-@click.option(
-    "--deployment", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The deployments file."
-)
-@click.option("--data", required=True, metavar="URL", help="Where the epochs' data are: file:///…, s3://…, https://…")
-@click.option(
-    "--keyfile", type=click.Path(path_type=Path, dir_okay=False), help="Who challenges; without it, only look."
-)
-@click.option("--passphrase-file", type=click.Path(path_type=Path, dir_okay=False), help="What opens the key file.")
+@network_options
+@data_option
+@account_options
 @click.option("--from-block", type=int, default=0, help="Report epochs from this block on; all are worked out.")
 @click.option(
     "--journal",
@@ -82,14 +77,11 @@ def _record(report: Report) -> str:
 @click.option("--confirmations", default=0, show_default=True, help="Blocks to stay behind the newest one.")
 @click.option("--interval", default=10.0, show_default=True, help="Seconds between two looks at the chain.")
 @click.option("--once", is_flag=True, help="Look once and end; with 4 if anything was found wrong.")
-@click.option("--timeout", type=float, default=30.0, show_default=True, help="Seconds to wait for each answer.")
-@click.option("--json", "as_json", is_flag=True, help="Print what happens as JSON on stdout, one object a line.")
+@json_option
 def watch(
-    network: str,
-    deployment: Path,
+    where: Where,
     data: str,
-    keyfile: Path | None,
-    passphrase_file: Path | None,
+    account: AccountChoice,
     from_block: int,
     journal: Path,
     genesis: tuple[str, ...],
@@ -97,20 +89,18 @@ def watch(
     confirmations: int,
     interval: float,
     once: bool,
-    timeout: float,
     as_json: bool,
 ) -> None:
     """Work out every posted epoch again, and challenge what is wrong.
 
-    Without a key file nothing is sent: faults are reported, with the function that would prove them. Runs until it is
+    Without an account nothing is sent: faults are reported, with the function that would prove them. Runs until it is
     interrupted; it can be killed and started again at any time.
+
+    \b
+    fedblocks watch --network arbitrum:sepolia --deployment FILE --data https://… --account alice --passphrase-file FILE
     """
-    if (keyfile is None) != (passphrase_file is None):
-        raise click.UsageError("--keyfile and --passphrase-file belong together")
-    signer = None
-    if keyfile is not None and passphrase_file is not None:
-        signer = LocalSigner.from_keyfile(keyfile, passphrase_file)
-    fedblocks = FedBlocks.connect(network_url(network), deployment, signer=signer, timeout=timeout)
+    signer = open_signer(account)
+    fedblocks = connect(where, lambda connection: TransactionSender(connection, signer))
     console = Console(stderr=True)
     if not console.is_terminal:
         console = Console(stderr=True, width=160)

@@ -1,8 +1,8 @@
 """Version 1 as it was deployed in 2023: five contracts, one typed class each, for reading and for getting out.
 
 Its ABI and behaviour are as public sources tell them, and were not compared with the live chain: `fedblocks doctor
---v1` asks the contracts themselves. Version 1 has the defects V1-1 to V1-7 (docs/doctor.md); use version 2 for
-anything new.
+--deployment v1` asks the contracts themselves. Version 1 has the defects V1-1 to V1-7 (docs/doctor.md); use version 2
+for anything new.
 """
 
 from fedblocks.contracts.v1.deployment import V1_ARBITRUM, V1_CONTRACTS, V1Deployment
