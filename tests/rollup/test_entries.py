@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedblocks.aggregation.counters import Counters
+from fedblocks.aggregation.counters import Counters, InvalidCounters
 from fedblocks.aggregation.stats import ClientStats, CohortStats
 from fedblocks.aggregation.verdicts import Carried, SeatVerdict
 from fedblocks.rollup.entries import (
@@ -15,12 +15,18 @@ from fedblocks.rollup.entries import (
     FIGURES,
     STATS_SIZE,
     SUBMISSION_SIZE,
+    CarriedEntry,
     DoesNotFit,
     MalformedEntry,
+    StatsEntry,
     SubmissionEntry,
+    UnknownReason,
     carried_bytes,
     cohort_entry,
     commit_entry,
+    read_carried,
+    read_cohort_entry,
+    read_stats_entry,
     stats_entry,
 )
 from fedblocks.seats import SlashReason
@@ -84,3 +90,40 @@ def test_a_submission_is_read_back_as_it_was_written():
 def test_a_commit_is_161_bytes():
     entry = commit_entry(3, CLIENT, b"\1" * 32, b"\2" * 65)
     assert entry == bytes(31) + b"\3" + bytes(12) + bytes.fromhex(CLIENT[2:]) + b"\1" * 32 + b"\2" * 65
+
+
+def figures_of(kind, layout):
+    """Any figures that fit their bytes."""
+    ranges = {name: (-(1 << 8 * width - 1) if offset else 0, width) for name, width, offset in layout}
+    values = {name: st.integers(low, low + (1 << 8 * width) - 1) for name, (low, width) in ranges.items()}
+    return st.builds(kind, **values)
+
+
+@given(figures_of(ClientStats, FIGURES), st.sampled_from(SlashReason), st.integers(0, 255))
+def test_a_participants_figures_are_read_back_as_they_were_written(own, reason, badness):
+    written = stats_entry(own, SeatVerdict(False, SlashReason.NONE, reason, (), badness, badness))
+    assert read_stats_entry(written) == StatsEntry(own, reason, badness)
+
+
+@given(figures_of(CohortStats, COHORT_FIGURES))
+def test_a_cohorts_figures_are_read_back_as_they_were_written(cohort):
+    assert read_cohort_entry(cohort_entry(cohort)) == cohort
+
+
+def test_what_is_carried_is_read_back_as_it_was_written():
+    counters = (Counters(response=7), Counters(central=7))
+    written = carried_bytes(Carried(Bitmap(3), (5, 0), (-1, 1 << 100), counters, 0))
+    assert read_carried(written, 2) == (CarriedEntry(counters[0], 5, -1), CarriedEntry(counters[1], 0, 1 << 100))
+
+
+def test_bytes_that_are_no_entry_are_refused():
+    with pytest.raises(MalformedEntry, match="144 bytes, not 143"):
+        read_stats_entry(bytes(143))
+    with pytest.raises(MalformedEntry, match="105 bytes, not 0"):
+        read_cohort_entry(b"")
+    with pytest.raises(MalformedEntry, match="46 bytes, not 45"):
+        read_carried(bytes(45), 2)
+    with pytest.raises(UnknownReason, match="evidence 7 is none of"):
+        read_stats_entry(bytes(142) + b"\7\0")
+    with pytest.raises(InvalidCounters):
+        read_carried(b"\xff" * 23, 1)
