@@ -38,14 +38,6 @@ struct Demand:
     open: bool
 
 
-# Where a leaf of the Gram tree is, and the halves of it that are not opened further.
-struct Opening:
-    index: uint256
-    columnRoot: bytes32
-    rowsRoot: bytes32
-    proof: DynArray[bytes32, 18]
-
-
 # What can be demanded, as docs/proofs.md has it.
 COMMITS: constant(uint256) = 0
 SUBMISSION: constant(uint256) = 1
@@ -105,7 +97,7 @@ event DemandAnswered:
     answerer: indexed(address)
     list: Bytes[2112]
     submission: Bytes[320]
-    opening: Opening
+    opening: merkle.Opening
     content: Bytes[16384]
     proof: DynArray[bytes32, 18]
 
@@ -201,7 +193,7 @@ def answer(
     header: headers.Header,
     list: Bytes[2112],
     submission: Bytes[320],
-    opening: Opening,
+    opening: merkle.Opening,
     content: Bytes[16384],
     proof: DynArray[bytes32, 18],
 ):

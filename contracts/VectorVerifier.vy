@@ -25,14 +25,6 @@ initializes: disputes
 exports: disputes.MODEL_PARAMETER_CHAIN
 
 
-# A leaf of the Gram tree.
-struct Opening:
-    index: uint256
-    columnRoot: bytes32
-    rowsRoot: bytes32
-    proof: DynArray[bytes32, 18]
-
-
 # One leaf of a vector.
 struct Operand:
     # The submission that names the vector's root; not looked at for the last delta and the base model.
@@ -80,10 +72,10 @@ def challengeProduct(
     previous: headers.Header,
     row: uint256,
     entry: uint256,
-    at: Opening,
+    at: merkle.Opening,
     rows: Bytes[2112],
     content: Bytes[1600],
-    before: Opening,
+    before: merkle.Opening,
     rowsBefore: Bytes[2112],
     contentBefore: Bytes[1600],
     submissions: Bytes[2112],
@@ -168,7 +160,7 @@ def challengeProduct(
 @external
 def challengeColumn(
     header: headers.Header,
-    at: Opening,
+    at: merkle.Opening,
     column: Bytes[2112],
     seat: uint256,
     submissions: Bytes[2112],
@@ -211,7 +203,7 @@ def challengeColumn(
 @external
 def challengeDelta(
     header: headers.Header,
-    at: Opening,
+    at: merkle.Opening,
     column: Bytes[2112],
     carried: Bytes[1536],
     chunk: uint256,
@@ -530,7 +522,7 @@ def _check_chunk(
 @internal
 @pure
 def _check_leaf(
-    gram_root: bytes32, leaves: uint256, levels: uint256, at: Opening, column_root: bytes32, rows_root: bytes32
+    gram_root: bytes32, leaves: uint256, levels: uint256, at: merkle.Opening, column_root: bytes32, rows_root: bytes32
 ):
     """
     @notice Make sure that a leaf is one of the Gram tree's.
@@ -558,7 +550,7 @@ def _read_entry(
     gram_root: bytes32,
     leaves: uint256,
     levels: uint256,
-    at: Opening,
+    at: merkle.Opening,
     rows: Bytes[2112],
     content: Bytes[1600],
     n: uint256,

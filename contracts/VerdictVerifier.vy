@@ -29,14 +29,6 @@ initializes: disputes
 exports: disputes.MODEL_PARAMETER_CHAIN
 
 
-# A leaf of the Gram tree and the way to its root; the root of its rows follows from the rows themselves.
-struct Opening:
-    index: uint256
-    columnRoot: bytes32
-    rowsRoot: bytes32
-    proof: DynArray[bytes32, 18]
-
-
 # Where a submission says how many samples its client has.
 SAMPLES: constant(uint256) = 225
 
@@ -54,7 +46,7 @@ def challengeFigures(
     header: headers.Header,
     previous: headers.Header,
     seat: uint256,
-    at: Opening,
+    at: merkle.Opening,
     rows: Bytes[2112],
     row: Bytes[1600],
     common: Bytes[1600],
@@ -224,7 +216,7 @@ def challengeCohort(
     stats: Bytes[2112],
     entries: Bytes[12288],
     cohort: Bytes[192],
-    at: Opening,
+    at: merkle.Opening,
     rows: Bytes[2112],
     common: Bytes[1600],
     previousCarried: Bytes[1536],
@@ -326,7 +318,7 @@ def _hash(tag: bytes1, content: Bytes[2112]) -> bytes32:
 
 @internal
 @pure
-def _open_rows(root: bytes32, d: uint256, at: Opening, rows: Bytes[2112]):
+def _open_rows(root: bytes32, d: uint256, at: merkle.Opening, rows: Bytes[2112]):
     """
     @notice Make sure that a list of rows is that of the last Gram leaf, where the sums are whole.
     @param root The root of the Gram tree

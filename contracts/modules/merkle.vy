@@ -8,6 +8,14 @@
         index must be used up by them, so that an entry is proved at its own position and nowhere else.
 """
 
+# A leaf of the Gram tree, and the halves of it that are not opened further.
+struct Opening:
+    index: uint256
+    columnRoot: bytes32
+    rowsRoot: bytes32
+    proof: DynArray[bytes32, 18]
+
+
 CHUNK_VALUES: constant(uint256) = 256
 LEAF_VALUES: constant(uint256) = 4096
 # Levels of a leaf subtree above its chunks.
