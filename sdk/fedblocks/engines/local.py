@@ -17,7 +17,7 @@ from fedblocks.rollup.actions import Reveal
 from fedblocks.training.attacks import Attack, Knowledge
 from fedblocks.training.client import CommitRound, FederatedClient, RoundTask
 from fedblocks.training.quantise import NonFiniteModel
-from fedblocks.training.trainer import LocalUpdate
+from fedblocks.training.update import LocalUpdate
 from fedblocks.types import Address
 
 Progress = Callable[[Address], None]

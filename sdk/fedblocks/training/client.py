@@ -20,7 +20,7 @@ from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.actions import CommitUpdate, Reveal, sign_action
 from fedblocks.rollup.keccak import keccak256
 from fedblocks.rollup.state import InstanceContext
-from fedblocks.training.trainer import ClientTrainer, LocalUpdate
+from fedblocks.training.update import LocalUpdate, Trainer
 from fedblocks.types import Address, EpochNumber, Hash32
 
 
@@ -83,7 +83,7 @@ class FederatedClient:
         secret: 32 bytes from which the salts follow; drawn anew when not given.
     """
 
-    def __init__(self, signer: Signer, trainer: ClientTrainer, secret: bytes | None = None) -> None:
+    def __init__(self, signer: Signer, trainer: Trainer, secret: bytes | None = None) -> None:
         self.signer, self.trainer = signer, trainer
         self._secret = secrets.token_bytes(32) if secret is None else secret
         self._committed: dict[tuple[int, int, int], Reveal] = {}

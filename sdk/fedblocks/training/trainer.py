@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,11 +22,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fedblocks.aggregation.fixed_point import Int16Array, Int32Array
+from fedblocks.aggregation.fixed_point import Int32Array
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.training.job import LocalTraining
 from fedblocks.training.models import reproducible
 from fedblocks.training.quantise import NonFiniteModel, load_vector, update_between
+from fedblocks.training.update import LocalUpdate
 from fedblocks.units import PARTS_PER_MILLION
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -47,23 +47,6 @@ class NothingToTrain(FedBlocksError, ValueError):
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__(f"{type(module).__name__} has no parameter that requires a gradient")
-
-
-@dataclass(frozen=True, eq=False)
-class LocalUpdate:
-    """What a client has to offer after an epoch.
-
-    Attributes:
-        update: int16[d], what training changed, in fixed point.
-        samples: how many samples the client has, the weight it declares.
-        loss: the mean of the steps' losses; for the client's own eyes.
-        steps: how many steps were taken.
-    """
-
-    update: Int16Array
-    samples: int
-    loss: float
-    steps: int
 
 
 class ClientTrainer:
