@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from fedblocks.contracts.model_parameter_chain import PostedHeader
 from fedblocks.seats import SlashReason
 from fedblocks.types import Address, Bitmap, BlockNumber, EpochNumber, Hash32, InstanceId, Seat, Timestamp, Wei
+
+if TYPE_CHECKING:  # it brings web3, and a screen must not wait a second for a type
+    from fedblocks.contracts.model_parameter_chain import PostedHeader
 
 
 @dataclass(frozen=True, kw_only=True)
