@@ -10,17 +10,26 @@ its seat.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from fedblocks.aggregation.fixed_point import WrongVector, check_vector
 from fedblocks.exceptions import FedBlocksError
-from fedblocks.rollup.actions import CommitUpdate, MalformedSignature, Reveal, recover_signer
+from fedblocks.rollup.actions import (
+    CommitUpdate,
+    MalformedSignature,
+    Reveal,
+    SigningDomain,
+    recover_signer,
+    update_commitment,
+)
 from fedblocks.rollup.keccak import keccak256
 from fedblocks.rollup.state import InstanceContext, NotInCohort, RollupState
 from fedblocks.rollup.stf import Commit, Submission
-from fedblocks.types import Hash32, Seat
+from fedblocks.types import Address, Hash32, InstanceId, Seat
 
 REVEALED_TAG = b"\x12"
 
@@ -49,6 +58,22 @@ class WrongPhase(ActionRefused):
     def __init__(self, action: str, phase: str) -> None:
         super().__init__(f"a {action} was sent while commitments are {phase}")
         self.action, self.phase = action, phase
+
+
+class NothingUnderWay(ActionRefused):
+    """An action came while the instance has no round."""
+
+    def __init__(self, instance_id: int) -> None:
+        super().__init__(f"no round of instance {instance_id} is under way; ask again later")
+        self.instance_id = instance_id
+
+
+class SeatLeftOut(ActionRefused):
+    """The client had no active stake when commitments were closed."""
+
+    def __init__(self, client: str) -> None:
+        super().__init__(f"{client} had no active stake when commitments were closed; stake, and take part in the next")
+        self.client = client
 
 
 class SeatBarred(ActionRefused):
@@ -107,9 +132,42 @@ def revealed_hash(commit_hash: Hash32) -> Hash32:
     return keccak256(REVEALED_TAG + commit_hash)
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What a commitment has to be for, and whose.
+
+    Attributes:
+        domain, instance_id, epoch, attempt, base_model_root: as they are signed.
+        cohort: the clients in the order of their seats.
+        barred: the seats that have been found guilty.
+    """
+
+    domain: SigningDomain
+    instance_id: InstanceId
+    cohort: tuple[Address, ...]
+    epoch: int
+    attempt: int
+    base_model_root: Hash32
+    barred: Collection[Seat]
+
+
 def admit_commit(
     context: InstanceContext, state: RollupState, attempt: int, action: CommitUpdate, signature: bytes
 ) -> Seat:
+    """The seat that a commitment to the epoch after `state` is for; raises as :func:`admit_expected`."""
+    expected = Expected(
+        domain=context.domain,
+        instance_id=context.instance_id,
+        cohort=context.cohort,
+        epoch=state.epoch + 1,
+        attempt=attempt,
+        base_model_root=state.model_root,
+        barred=state.slashable,
+    )
+    return admit_expected(expected, action, signature)
+
+
+def admit_expected(expected: Expected, action: CommitUpdate, signature: bytes) -> Seat:
     """The seat that a commitment is for.
 
     Raises:
@@ -117,26 +175,65 @@ def admit_commit(
         UnsignedAction: if the signature is malformed, or not a cohort client's for this action.
         SeatBarred: if the client has been found guilty.
     """
-    for name, expected, actual in (
-        ("instance", context.instance_id, action.instance_id),
-        ("epoch", state.epoch + 1, action.epoch),
-        ("attempt", attempt, action.attempt),
-        ("base model", state.model_root, action.base_model_root),
+    for name, due, actual in (
+        ("instance", expected.instance_id, action.instance_id),
+        ("epoch", expected.epoch, action.epoch),
+        ("attempt", expected.attempt, action.attempt),
+        ("base model", expected.base_model_root, action.base_model_root),
     ):
-        if expected != actual:
-            raise WrongRound(name, expected, actual)
+        if due != actual:
+            raise WrongRound(name, due, actual)
     try:
-        client = recover_signer(action, context.domain, signature)
-        seat = context.seat_of(client)
-    except (MalformedSignature, NotInCohort) as error:
-        # A signature made for anything else recovers to an address that nobody has.
+        client = recover_signer(action, expected.domain, signature)
+    except MalformedSignature as error:
         raise UnsignedAction(str(error)) from error
-    if seat in state.slashable:
+    if client not in expected.cohort:
+        # A signature made for anything else recovers to an address that nobody has.
+        raise UnsignedAction(str(NotInCohort(client, expected.instance_id)))
+    seat = Seat(expected.cohort.index(client))
+    if seat in expected.barred:
         raise SeatBarred(client)
     return seat
 
 
-def admit_reveal(context: InstanceContext, commits: Mapping[Seat, Commit], reveal: Reveal) -> Submission:
+class Cohort(Protocol):
+    """Of an instance, all that a reveal is held against."""
+
+    @property
+    def cohort(self) -> tuple[Address, ...]: ...
+
+    @property
+    def d(self) -> int: ...
+
+
+def check_opening(
+    cohort: Cohort, commits: Mapping[Seat, Commit], seat: Seat, update_root: Hash32, samples: int, salt: Hash32
+) -> Address:
+    """Whose commitment is opened by an update with this root; the update itself need not be there yet.
+
+    Raises:
+        NotCommitted, UnusableUpdate, DoesNotOpen: as :func:`admit_reveal`.
+    """
+    client = _committed(cohort, commits, seat)
+    _check_samples(client, samples)
+    if update_commitment(update_root, samples, salt, client) != commits[seat].commitment:
+        raise DoesNotOpen(client)
+    return client
+
+
+def _committed(cohort: Cohort, commits: Mapping[Seat, Commit], seat: Seat) -> Address:
+    if seat in commits:
+        return cohort.cohort[seat]
+    known = 0 <= seat < len(cohort.cohort)
+    raise NotCommitted(cohort.cohort[seat] if known else f"seat {seat}")
+
+
+def _check_samples(client: Address, samples: int) -> None:
+    if not 0 < samples < 1 << 256:
+        raise UnusableUpdate(client, f"it declares {samples} samples")
+
+
+def admit_reveal(context: Cohort, commits: Mapping[Seat, Commit], reveal: Reveal) -> Submission:
     """The submission that a reveal completes.
 
     Args:
@@ -149,16 +246,12 @@ def admit_reveal(context: InstanceContext, commits: Mapping[Seat, Commit], revea
         UnusableUpdate: if the update has another size or dtype, or no samples are declared.
         DoesNotOpen: if it is not what was committed to.
     """
-    if reveal.seat not in commits:
-        known = 0 <= reveal.seat < len(context.cohort)
-        raise NotCommitted(context.cohort[reveal.seat] if known else f"seat {reveal.seat}")
-    client = context.cohort[reveal.seat]
+    client = _committed(context, commits, reveal.seat)
     try:
         check_vector(reveal.update, np.int16, context.d, "it")
     except WrongVector as error:
         raise UnusableUpdate(client, str(error)) from error
-    if not 0 < reveal.samples < 1 << 256:
-        raise UnusableUpdate(client, f"it declares {reveal.samples} samples")
+    _check_samples(client, reveal.samples)
     if reveal.commitment(client) != commits[reveal.seat].commitment:
         raise DoesNotOpen(client)
     return Submission(

@@ -72,6 +72,14 @@ class EpochConflict(FedBlocksError, ValueError):
         self.key, self.epoch, self.reason = key, epoch, reason
 
 
+class RoundConflict(FedBlocksError, ValueError):
+    """A round cannot begin, or go to a phase, because of how far it has come."""
+
+    def __init__(self, key: InstanceKey, epoch: int, attempt: int, why: str) -> None:
+        super().__init__(f"attempt {attempt} at epoch {epoch} of {key}: {why}")
+        self.key, self.epoch, self.attempt, self.why = key, epoch, attempt, why
+
+
 class LevelConflict(FedBlocksError, ValueError):
     """An epoch cannot go from its level to that one."""
 

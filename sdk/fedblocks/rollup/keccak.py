@@ -17,7 +17,7 @@ All give the same digests on every machine; the batched ones need a little-endia
 from __future__ import annotations
 
 import numpy as np
-from eth_hash.abc import BackendAPI
+from eth_hash.abc import BackendAPI, PreImageAPI
 from eth_hash.utils import auto_choose_backend, load_backend
 from numba import njit, prange
 from numpy.typing import NDArray
@@ -53,6 +53,18 @@ def keccak256(data: bytes | bytearray | memoryview) -> Hash32:
     'c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470'
     """
     return Hash32(_backend.keccak256(data))  # type: ignore[arg-type]  # every backend takes a memoryview
+
+
+def keccak_stream() -> PreImageAPI:
+    """A digest that is fed bit by bit, with ``update``, and read with ``digest``.
+
+    >>> stream = keccak_stream()
+    >>> stream.update(b"Fed")
+    >>> stream.update(b"Blocks")
+    >>> stream.digest() == keccak256(b"FedBlocks")
+    True
+    """
+    return _backend.preimage(b"")
 
 
 def keccak_rows(rows: NDArray[np.uint8], tag: int) -> NDArray[np.uint8]:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, and_, insert, select, update
 from fedblocks.rollup.conflicts import WriterConflict
 from fedblocks.rollup.records import InstanceKey, WriterLease
 from fedblocks.rollup.rows import reference_of
-from fedblocks.rollup.tables import instances, writers
+from fedblocks.rollup.tables import writers
 from fedblocks.storage.database import Database
 
 LEASE_SECONDS = 60.0
@@ -45,9 +45,8 @@ class WriterLeases:
         """
         now = time.time()
         with self._database.write() as connection:
-            reference = reference_of(connection, key)
-            # The lock on the instance's row keeps two nodes on PostgreSQL from both finding no writer.
-            connection.execute(select(instances.c.ref).where(instances.c.ref == reference).with_for_update())
+            # The lock keeps two nodes on PostgreSQL from both finding no writer.
+            reference = reference_of(connection, key, lock=True)
             row = connection.execute(select(writers).where(writers.c.instance == reference)).one_or_none()
             if row is not None and row.owner != owner and row.expires_at > now:
                 raise WriterConflict(key, owner, row.owner, row.expires_at - now)
@@ -71,7 +70,8 @@ class WriterLeases:
         if lease is None:
             return
         with self._database.write() as connection:
-            held = and_(writers.c.instance == reference_of(connection, key), writers.c.token == lease.token)
+            reference = reference_of(connection, key, lock=True)
+            held = and_(writers.c.instance == reference, writers.c.token == lease.token)
             connection.execute(update(writers).where(held).values(expires_at=0.0))
 
     @contextmanager
@@ -79,9 +79,8 @@ class WriterLeases:
         """A transaction in which this store holds, and renews, the right to write."""
         lease = self._held.get(key)
         with self._database.write() as connection:
-            reference = reference_of(connection, key)
+            reference = reference_of(connection, key, lock=True)
             if lease is not None:
-                # In PostgreSQL this row's lock is what others wait for.
                 held = and_(writers.c.instance == reference, writers.c.token == lease.token)
                 renewal = update(writers).where(held).values(expires_at=time.time() + writers.c.lease_seconds)
                 if connection.execute(renewal).rowcount == 1:

@@ -8,41 +8,24 @@ named with its epoch and, if it is somebody's action, its client.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
-from fedblocks.aggregation.fixed_point import Int16Array, Int32Array
+from fedblocks.aggregation.fixed_point import Int32Array
 from fedblocks.aggregation.rules import Rules
-from fedblocks.exceptions import FedBlocksError
-from fedblocks.rollup.actions import (
-    Acknowledgement,
-    CommitUpdate,
-    Reveal,
-    action_hash,
-    check_signature,
-    recover_signer,
-)
-from fedblocks.rollup.admission import admit_commit, admit_reveal, revealed_hash
 from fedblocks.rollup.blobs import BlobStore
-from fedblocks.rollup.conflicts import CorruptRecord, UnknownRecord
+from fedblocks.rollup.conflicts import UnknownRecord
 from fedblocks.rollup.header import Header
 from fedblocks.rollup.keccak import keccak256
 from fedblocks.rollup.manifest import BlobAddresses, write_manifest
-from fedblocks.rollup.records import ActionKind, ActionRecord, EpochRecord, InstanceKey, InstanceRecord
+from fedblocks.rollup.recorded import EpochActions, RecordedActions, ReplayMismatch, blaming, naming_corruption
+from fedblocks.rollup.records import EpochRecord, InstanceKey, InstanceRecord
 from fedblocks.rollup.state import InstanceContext, RollupState
-from fedblocks.rollup.stf import Commit, Submission, Transition, execute
+from fedblocks.rollup.stf import Transition, execute
 from fedblocks.rollup.store import RollupStore
 from fedblocks.rollup.vectors import VectorKind, decode_vector, encode_vector, vector_root
-from fedblocks.types import Address, EpochNumber, Hash32, Seat
+from fedblocks.types import Address, EpochNumber, Hash32
 
-
-class ReplayMismatch(FedBlocksError, ValueError):
-    """What is stored of an epoch does not give its header."""
-
-    def __init__(self, epoch: int, client: Address | None, what: str) -> None:
-        whose = f", client {client}" if client else ""
-        super().__init__(f"epoch {epoch}{whose}: {what}")
-        self.epoch, self.client, self.what = epoch, client, what
+__all__ = ["Replay", "ReplayMismatch", "ReplayedEpoch", "context_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,48 +37,13 @@ class ReplayedEpoch:
     after: RollupState
 
 
-@dataclass(frozen=True, eq=False)
-class EpochActions:
-    """The actions of one attempt at an epoch, checked again.
-
-    Attributes:
-        commits: by seat, with the action's hash.
-        submissions: by seat.
-        blobs: where the revealed updates lie.
-    """
-
-    commits: dict[Seat, tuple[Commit, Hash32]]
-    submissions: dict[Seat, Submission]
-    blobs: dict[Seat, Hash32]
-
-
-@contextmanager
-def _blaming(epoch: int, client: Address | None, what: str) -> Iterator[None]:
-    """Whatever goes wrong inside is the fault of what is stored of this epoch, or of this client."""
-    try:
-        yield
-    except ReplayMismatch:
-        raise
-    except (FedBlocksError, ValueError) as error:
-        raise ReplayMismatch(epoch, client, f"{what}: {error}") from error
-
-
-@contextmanager
-def _naming_corruption() -> Iterator[None]:
-    """A row that cannot be read is a mismatch of its epoch and client."""
-    try:
-        yield
-    except CorruptRecord as error:
-        raise ReplayMismatch(error.epoch, error.client, error.why) from error
-
-
 def context_of(record: InstanceRecord, blobs: BlobStore) -> tuple[InstanceContext, Int32Array]:
     """The instance that is stored, and its genesis model.
 
     Raises:
         ReplayMismatch: for epoch 0, if the record and the genesis model do not give the stored genesis hash.
     """
-    with _blaming(0, None, "the instance"):
+    with blaming(0, None, "the instance"):
         if record.genesis_model_blob is None:
             raise ReplayMismatch(0, None, "the instance is stored without its genesis model")
         genesis = _model(blobs.get(record.genesis_model_blob), record.d)
@@ -130,6 +78,7 @@ class Replay:
             raise UnknownRecord(str(key))
         self._store, self._blobs, self._record, self._progress = store, blobs, record, progress
         self.context, self._genesis = context_of(record, blobs)
+        self._recorded = RecordedActions(store, blobs, key, self.context)
 
     def epochs(self) -> Iterator[ReplayedEpoch]:
         """Recompute every stored epoch, in order.
@@ -138,7 +87,7 @@ class Replay:
             ReplayMismatch: at the first that differs.
         """
         state = self.genesis_state()
-        with _naming_corruption():
+        with naming_corruption():
             stored_epochs = self._store.epochs(self._record.key)
         for stored in stored_epochs:
             if self._progress:
@@ -167,9 +116,8 @@ class Replay:
         if stored.epoch != number:
             raise ReplayMismatch(number, None, f"is missing; the next that is stored is {stored.epoch}")
         parts = self.actions(state, stored.attempt)
-        commits = {seat: commit for seat, (commit, _) in parts.commits.items()}
-        with _blaming(number, None, "executing it"):
-            transition = execute(self.context, state, stored.attempt, commits, parts.submissions)
+        with blaming(number, None, "executing it"):
+            transition = execute(self.context, state, stored.attempt, parts.commitments, parts.submissions)
         addresses = BlobAddresses(
             genesis_model=self.genesis_blob,
             updates=parts.blobs,
@@ -196,7 +144,7 @@ class Replay:
             (locator, "manifest"),
         )
         for address, what in published:
-            with _blaming(number, None, f"the published {what}"):
+            with blaming(number, None, f"the published {what}"):
                 self._blobs.get(address)
         return ReplayedEpoch(header, transition, transition.after(header))
 
@@ -206,63 +154,8 @@ class Replay:
         Raises:
             ReplayMismatch: at the first that would not have been admitted.
         """
-        epoch = EpochNumber(state.epoch + 1)
-        parts = EpochActions({}, {}, {})
-        with _naming_corruption():
-            records = self._store.actions(self._record.key, epoch, attempt)
-        for record in sorted(records, key=lambda each: each.kind is ActionKind.REVEAL):
-            with _blaming(epoch, record.client, f"its {record.kind.value}"):
-                if record.kind is ActionKind.COMMIT:
-                    self._commit(state, attempt, record, parts)
-                else:
-                    self._reveal(record, parts)
-        return parts
-
-    def _commit(self, state: RollupState, attempt: int, record: ActionRecord, parts: EpochActions) -> None:
-        action = CommitUpdate(
-            instance_id=self.context.instance_id,
-            epoch=record.epoch,
-            attempt=record.attempt,
-            base_model_root=state.model_root,
-            commitment=record.commitment,
-        )
-        seat = admit_commit(self.context, state, attempt, action, record.signature or b"")
-        digest = action_hash(action, self.context.domain)
-        self._check(record, seat, digest)
-        self._check_acknowledgement(record, digest)
-        parts.commits[seat] = (Commit(record.commitment, record.signature or b""), digest)
-
-    def _reveal(self, record: ActionRecord, parts: EpochActions) -> None:
-        if record.update_blob is None or record.samples is None or record.salt is None:
-            raise ReplayMismatch(record.epoch, record.client, "its reveal is incomplete")
-        update = _update(self._blobs.get(record.update_blob), self.context.d)
-        commits = {seat: commit for seat, (commit, _) in parts.commits.items()}
-        submission = admit_reveal(self.context, commits, Reveal(record.seat, update, record.samples, record.salt))
-        commit, digest = parts.commits[submission.seat]
-        self._check(record, submission.seat, digest)
-        self._check_acknowledgement(record, revealed_hash(digest))
-        if record.update_root != submission.update_root or record.commitment != commit.commitment:
-            raise ReplayMismatch(record.epoch, record.client, "the stored root or commitment is not its update's")
-        parts.submissions[submission.seat] = submission
-        parts.blobs[submission.seat] = record.update_blob
-
-    def _check(self, record: ActionRecord, seat: Seat, digest: Hash32) -> None:
-        stored = (record.seat, record.client, record.action_hash)
-        if stored != (seat, self.context.cohort[seat], digest):
-            raise ReplayMismatch(
-                record.epoch, record.client, f"stored as seat {record.seat}'s, it is {self.context.cohort[seat]}'s"
-            )
-
-    def _check_acknowledgement(self, record: ActionRecord, digest: Hash32) -> None:
-        """The acknowledgement is an aggregator's: without that, the store is not what clients were told."""
-        action, signature = Acknowledgement(digest), record.acknowledgement or b""
-        if recover_signer(action, self.context.domain, signature) not in self._record.former_aggregators:
-            check_signature(action, self.context.domain, signature, self._record.aggregator)
+        return self._recorded.read(state, attempt)
 
 
 def _model(data: bytes, d: int) -> Int32Array:
     return decode_vector(data, VectorKind.MODEL, d)  # type: ignore[return-value]
-
-
-def _update(data: bytes, d: int) -> Int16Array:
-    return decode_vector(data, VectorKind.UPDATE, d)  # type: ignore[return-value]

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, select
 
 from fedblocks.rollup.conflicts import CorruptRecord, UnknownRecord
 from fedblocks.rollup.header import Header
+from fedblocks.rollup.progress import Happened, Phase, ProgressRecord, RoundRecord
 from fedblocks.rollup.records import (
     ActionKind,
     ActionRecord,
@@ -23,16 +24,23 @@ from fedblocks.rollup.records import (
     Level,
 )
 from fedblocks.rollup.tables import instances, intents
-from fedblocks.types import EpochNumber, Hash32
+from fedblocks.types import EpochNumber, Hash32, Seat
 
 
-def reference_of(connection: Connection, key: InstanceKey) -> int:
+def reference_of(connection: Connection, key: InstanceKey, *, lock: bool = False) -> int:
     """The number of an instance's row. Nobody keeps it: an undone transaction may give it to another instance.
+
+    Args:
+        connection, key: whose.
+        lock: whether to write to the instance. Whoever does so takes the lock on its row first, so that on PostgreSQL,
+            as on SQLite, one transaction at a time writes to it, and none waits for another in a circle.
 
     Raises:
         UnknownRecord: if the instance isn't in the store.
     """
-    reference: int | None = connection.scalar(select(instances.c.ref).where(is_instance(key)))
+    query = select(instances.c.ref).where(is_instance(key))
+    # Weak enough to let others refer to the row meanwhile.
+    reference: int | None = connection.scalar(query.with_for_update(key_share=True) if lock else query)
     if reference is None:
         raise UnknownRecord(str(key))
     return reference
@@ -118,3 +126,20 @@ def intent_record(row: Row[Any]) -> IntentRecord:
         state=IntentState(row.state),
         transaction_hash=row.transaction_hash,
     )
+
+
+def round_record(row: Row[Any]) -> RoundRecord:
+    values = dict(row._mapping)
+    del values["instance"]
+    try:
+        phase = Phase(values["phase"])
+    except ValueError as error:
+        raise CorruptRecord(row.epoch, None, str(error)) from error
+    seats = {name: tuple(map(Seat, values[name])) for name in ("barred", "left_out")}
+    return RoundRecord(**values | seats | {"phase": phase})
+
+
+def progress_record(row: Row[Any]) -> ProgressRecord:
+    values = dict(row._mapping)
+    del values["instance"]
+    return ProgressRecord(**values | {"what": Happened(values["what"])})

@@ -17,8 +17,8 @@ from typing import Any
 
 from sqlalchemy import and_, func, insert, select, update
 
+from fedblocks.rollup.action_log import append_action, note, stored_action
 from fedblocks.rollup.conflicts import (
-    ActionConflict,
     EpochConflict,
     InstanceConflict,
     IntentConflict,
@@ -26,6 +26,8 @@ from fedblocks.rollup.conflicts import (
     UnknownRecord,
 )
 from fedblocks.rollup.leases import LEASE_SECONDS, WriterLeases
+from fedblocks.rollup.profiles import Profiles
+from fedblocks.rollup.progress import Happened
 from fedblocks.rollup.records import (
     ActionKind,
     ActionRecord,
@@ -38,6 +40,7 @@ from fedblocks.rollup.records import (
     Level,
     WriterLease,
 )
+from fedblocks.rollup.rounds import Rounds, void_round
 from fedblocks.rollup.rows import (
     action_record,
     columns_of,
@@ -60,9 +63,20 @@ _NEXT_LEVELS = {
     Level.REVERTED: set[Level](),
 }
 
+_HAPPENED = {
+    Level.EXECUTED: Happened.UNPOSTED,
+    Level.POSTED: Happened.POSTED,
+    Level.FINAL: Happened.FINAL,
+    Level.REVERTED: Happened.OVERTURNED,
+}
+
 
 class RollupStore:
     """The rollup's memory, in one database; safe to share between threads.
+
+    Attributes:
+        rounds: what is under way, and the door for actions.
+        profiles: what clients say about their data.
 
     Args:
         url: a SQLAlchemy URL, ``sqlite:///relative.db``, ``sqlite:////absolute.db`` or PostgreSQL's. A SQLite file is
@@ -78,6 +92,8 @@ class RollupStore:
     def __init__(self, url: str, *, read_only: bool = False) -> None:
         self._database = Database(url, ROLLUP, read_only=read_only)
         self._leases = WriterLeases(self._database)
+        self.rounds = Rounds(self._database, self._leases)
+        self.profiles = Profiles(self._database)
 
     def __enter__(self) -> RollupStore:
         return self
@@ -96,6 +112,15 @@ class RollupStore:
         """What this thread writes inside is kept as a whole, or after an error not at all; may be nested."""
         with self._database.write():
             yield
+
+    def ping(self) -> None:
+        """Make sure that the database answers.
+
+        Raises:
+            StorageError: if it does not.
+        """
+        with self._database.read() as connection:
+            connection.execute(select(func.count()).select_from(instances))
 
     # The writer
 
@@ -195,27 +220,9 @@ class RollupStore:
         """
         stored = []
         with self._leases.writing(key) as (connection, reference):
-            last = connection.scalar(select(func.max(actions.c.sequence)).where(actions.c.instance == reference))
-            sequence = (last or 0) + 1
             for record in records:
-                same = and_(
-                    actions.c.instance == reference,
-                    actions.c.epoch == record.epoch,
-                    actions.c.attempt == record.attempt,
-                    actions.c.kind == record.kind.value,
-                    actions.c.seat == record.seat,
-                )
-                row = connection.execute(select(actions).where(same)).one_or_none()
-                if row is not None:
-                    known = action_record(row)
-                    if _content(known) != _content(record):
-                        raise ActionConflict(key, known, record)
-                    stored.append(known)
-                    continue
-                appended = replace(record, sequence=sequence)
-                connection.execute(insert(actions).values(instance=reference, **columns_of(appended)))
-                stored.append(appended)
-                sequence += 1
+                known = stored_action(connection, reference, key, record)
+                stored.append(append_action(connection, reference, record) if known is None else known)
         return stored
 
     def actions(self, key: InstanceKey, epoch: int, attempt: int, kind: ActionKind | None = None) -> list[ActionRecord]:
@@ -303,6 +310,8 @@ class RollupStore:
                 "header_hash": record.header_hash,
             }
             connection.execute(insert(epochs).values(instance=reference, **values))
+            details = {"headerHash": "0x" + record.header_hash.hex(), "metric": int(record.header.metric)}
+            note(connection, reference, Happened.EXECUTED, record.epoch, record.attempt, details)
 
     def get_epoch(self, key: InstanceKey, epoch: int, attempt: int | None = None) -> EpochRecord | None:
         """An attempt at an epoch; without an attempt, the one that is not reverted. None when there is none."""
@@ -356,9 +365,14 @@ class RollupStore:
             if block_number is not None:
                 values["block_number"] = block_number
             connection.execute(update(epochs).where(this).values(**values))
+            if level.value != known:
+                details = {} if transaction_hash is None else {"transaction": "0x" + transaction_hash.hex()}
+                note(connection, reference, _HAPPENED[level], epoch, attempt, details)
 
     def revert_from(self, key: InstanceKey, epoch: int) -> list[EpochRecord]:
         """A fault was proved: mark an epoch and all after it as reverted, and return what they were.
+
+        The round that was under way is void with them.
 
         Raises:
             LevelConflict: if one of them is final.
@@ -368,6 +382,9 @@ class RollupStore:
             fallen = [record for record in self.epochs(key) if record.epoch >= epoch]
             for record in fallen:
                 self.set_level(key, record.epoch, record.attempt, Level.REVERTED)
+            if fallen:
+                with self._leases.writing(key) as (connection, reference):
+                    void_round(connection, reference)
         return fallen
 
     # Intents
@@ -435,8 +452,3 @@ class RollupStore:
                 .order_by(intents.c.epoch, intents.c.attempt, intents.c.kind)
             ).all()
         return [intent_record(row) for row in rows]
-
-
-def _content(record: ActionRecord) -> ActionRecord:
-    """What makes two actions the same: a wallet may sign one action in many ways."""
-    return replace(record, sequence=None, acknowledgement=None, signature=None)

@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 
 from fedblocks.rollup.header import WORD_SIZE, encode_word
+from fedblocks.rollup.progress import Happened, Phase
 from fedblocks.rollup.records import ActionKind, IntentKind, IntentState, Level
 from fedblocks.storage.database import Schema
 
@@ -77,7 +78,7 @@ _Address = String(42)
 ROLLUP = Schema(
     tables=metadata,
     version_table=Table("rollup_schema", metadata, Column("version", Integer, primary_key=True)),
-    version=2,
+    version=3,
     what="store",
     made_by="the node that runs the instance",
     remade="start a new store, which is filled from the chain and the blobs",
@@ -176,4 +177,54 @@ intents = Table(
     Column("transaction_hash", _Hash),
     _one_of("kind", IntentKind),
     _one_of("state", IntentState),
+)
+
+rounds = Table(
+    "rollup_rounds",
+    metadata,
+    _of_instance(),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("attempt", BigInteger, primary_key=True, autoincrement=False),
+    Column("base_model_root", _Hash, nullable=False),
+    Column("base_model_blob", _Hash, nullable=False),
+    Column("last_delta_blob", _Hash),
+    Column("barred", JSON, nullable=False),
+    Column("phase", String(10), nullable=False),
+    Column("deadline", Float),
+    Column("commits_root", _Hash),
+    Column("left_out", JSON, nullable=False),
+    _one_of("phase", Phase),
+)
+
+_is_under_way = rounds.c.phase.in_([phase.value for phase in Phase if phase.is_live])
+Index(
+    "rollup_rounds_one_under_way",
+    rounds.c.instance,
+    unique=True,
+    sqlite_where=_is_under_way,
+    postgresql_where=_is_under_way,
+)
+
+progress = Table(
+    "rollup_progress",
+    metadata,
+    _of_instance(),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("what", String(10), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("attempt", BigInteger, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("details", JSON, nullable=False),
+    _one_of("what", Happened),
+)
+
+profiles = Table(
+    "rollup_profiles",
+    metadata,
+    Column("chain_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("contract", _Address, primary_key=True),
+    Column("client", _Address, primary_key=True),
+    Column("profile", JSON, nullable=False),
+    Column("issued_at", BigInteger, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
 )
