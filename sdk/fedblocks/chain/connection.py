@@ -1,29 +1,33 @@
 """A connection to one chain through one HTTP node.
 
-A node is somebody else's computer: it may be down, slow, or serve another chain than one believes. A
-:class:`Connection` is therefore opened with a timeout, asks the node which chain it serves before anything else, and
-turns every failure to get an answer into :class:`NodeUnreachable`.
+A node is somebody else's computer: it may be down, slow, busy, or serve another chain than one believes. A
+:class:`Connection` is therefore opened with a timeout, asks the node which chain it serves before anything else, asks
+again where that may help (see :mod:`fedblocks.chain.retries`), and turns every failure to get an answer into
+:class:`NodeUnreachable`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 from web3 import HTTPProvider, Web3
 from web3.exceptions import BlockNotFound, ContractLogicError, TransactionNotFound, Web3RPCError
-from web3.providers.rpc.utils import ExceptionRetryConfiguration
 from web3.types import RPCEndpoint, RPCResponse
 
 from fedblocks.chain.events import ChainEvent, EventRegistry
+from fedblocks.chain.retries import Retries, is_busy, is_harmless, seconds_asked_for
 from fedblocks.config import redact
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.types import Address, BlockNumber, Hash32, Timestamp, Wei
+
+Answer = TypeVar("Answer")
 
 Block = int | bytes | str
 """Which block a read is about: a number, a block hash, or a tag such as ``"latest"`` or ``"finalized"``."""
@@ -33,7 +37,7 @@ class NodeUnreachable(FedBlocksError, ConnectionError):
     """The node at a URL gave no usable answer in time."""
 
     def __init__(self, url: str, reason: str) -> None:
-        self.url = redact(url)
+        self.url, self.reason = redact(url), reason
         super().__init__(f"no answer from the node at {self.url}: {reason}")
 
 
@@ -90,22 +94,69 @@ def message_of(error: Web3RPCError | ContractLogicError) -> str:
     return str(getattr(error, "message", None) or error)
 
 
+class _Failure(Exception):
+    """One question without an answer: what to say if it stays the last, and whether asking again may help."""
+
+    def __init__(self, reason: str, *, tries: int, wait: float = 0.0) -> None:
+        super().__init__(reason)
+        self.reason, self.tries, self.wait = reason, tries, wait
+
+
 class _Provider(HTTPProvider):
-    """web3's HTTP provider, with every failure to get an answer as NodeUnreachable."""
+    """web3's HTTP provider: it asks again what may be asked again, and names every failure NodeUnreachable."""
+
+    def __init__(self, url: str, *, timeout: float = 10.0, retries: Retries = Retries()) -> None:  # noqa: B008
+        # web3's own retries know neither Retry-After nor a damaged body.
+        super().__init__(url, request_kwargs={"timeout": timeout}, exception_retry_configuration=None)
+        self._retries = retries
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        return self._persist(str(method), lambda: super(_Provider, self).make_request(method, params))
+
+    def make_batch_request(self, batch_requests: list[tuple[RPCEndpoint, Any]]) -> list[RPCResponse] | RPCResponse:
+        methods = {str(method) for method, _ in batch_requests}
+        method = next((method for method in methods if not is_harmless(method)), f"a batch of {len(batch_requests)}")
+        return self._persist(method, lambda: super(_Provider, self).make_batch_request(batch_requests))
+
+    def _persist(self, method: str, ask: Callable[[], Answer]) -> Answer:
+        """Ask until there is an answer, or asking again is of no use."""
+        tried = 0
+        while True:
+            tried += 1
+            last = tried >= self._retries.attempts or not is_harmless(method)
+            try:
+                answer = self._once(method, ask)
+            except _Failure as failure:
+                if last or tried >= failure.tries:
+                    raise NodeUnreachable(str(self.endpoint_uri), failure.reason) from failure.__cause__
+                time.sleep(self._retries.pause(tried, failure.wait))
+                continue
+            if last or not is_busy(method, answer):
+                return answer
+            time.sleep(self._retries.pause(tried))
+
+    def _once(self, method: str, ask: Callable[[], Answer]) -> Answer:
+        many = self._retries.attempts
         try:
-            return super().make_request(method, params)
+            answer = ask()
         except requests.Timeout as error:
-            raise NodeUnreachable(str(self.endpoint_uri), f"{method} timed out") from error
+            # Each costs the whole timeout: a node that is as slow twice is called slow.
+            raise _Failure(f"{method} timed out", tries=2) from error
         except requests.HTTPError as error:
-            status = error.response.status_code if error.response is not None else "error"
-            raise NodeUnreachable(str(self.endpoint_uri), f"{method} was answered with HTTP {status}") from error
+            response = error.response
+            status = response.status_code if response is not None else 0
+            again = many if status in (408, 425, 429) or status >= 500 else 1
+            wait = seconds_asked_for(response.headers.get("Retry-After") if response is not None else None)
+            reason = f"{method} was answered with HTTP {status or 'error'}"
+            raise _Failure(reason, tries=again, wait=wait) from error
         except requests.RequestException as error:
             # requests repeats the whole URL in its message, with the API key in it.
-            raise NodeUnreachable(str(self.endpoint_uri), "the connection failed") from error
+            raise _Failure("the connection failed", tries=many) from error
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise NodeUnreachable(str(self.endpoint_uri), f"{method} was not answered with JSON") from error
+            raise _Failure(f"{method} was not answered with JSON", tries=many) from error
+        if not isinstance(answer, dict | list):
+            raise _Failure(f"{method} was answered with JSON that is no answer", tries=many)
+        return answer
 
 
 class Connection:
@@ -122,13 +173,21 @@ class Connection:
         self.events = EventRegistry()
 
     @classmethod
-    def open(cls, url: str, *, chain_id: int | None = None, timeout: float = 10.0) -> Connection:
+    def open(
+        cls,
+        url: str,
+        *,
+        chain_id: int | None = None,
+        timeout: float = 10.0,
+        retries: Retries = Retries(),  # noqa: B008
+    ) -> Connection:
         """Connect to a node.
 
         Args:
             url: The node's HTTP endpoint.
             chain_id: The chain that is expected; whatever the node serves is accepted when it is left out.
             timeout: Seconds to wait for each answer.
+            retries: How often to ask again, and after which pauses.
 
         Raises:
             NodeUnreachable: if there is no answer.
@@ -136,9 +195,7 @@ class Connection:
         """
         if urlsplit(url).scheme not in ("http", "https"):
             raise NodeUnreachable(url, "only http and https nodes are supported")
-        # Reads are tried twice, because a node may close an idle connection; a transaction is never sent twice here.
-        retry = ExceptionRetryConfiguration(errors=(requests.ConnectionError,), retries=2, backoff_factor=0.05)
-        provider = _Provider(url, request_kwargs={"timeout": timeout}, exception_retry_configuration=retry)
+        provider = _Provider(url, timeout=timeout, retries=retries)
         web3 = Web3(provider)
         try:
             actual = int(web3.eth.chain_id)

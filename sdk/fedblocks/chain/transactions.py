@@ -4,15 +4,19 @@ A transaction is first simulated, so that a refusal costs nothing; then shown to
 sent, and waited for. What comes back is the receipt of a transaction that succeeded: a refusal is raised, never
 returned. Without a signer everything up to the sending works, and the error that ends it carries the plan.
 
-Two senders with the same key take turns (see :mod:`fedblocks.chain.nonces`).
+Two senders with the same key take turns (see :mod:`fedblocks.chain.nonces`). With an outbox
+(:mod:`fedblocks.chain.outbox`) what is sent is written down before, and survives the process.
 """
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
@@ -21,12 +25,16 @@ from web3.types import TxParams, TxReceipt
 
 from fedblocks.chain.connection import Connection, NodeUnreachable, message_of
 from fedblocks.chain.events import ChainEvent
+from fedblocks.chain.fees import Market
 from fedblocks.chain.nonces import Outcome, nonces_of, outcome_of
-from fedblocks.chain.reverts import revert_of, revert_of_error
+from fedblocks.chain.reverts import ContractReverted, revert_of, revert_of_error
 from fedblocks.chain.signers import Signer
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.types import ZERO_ADDRESS, Address, BlockNumber, Hash32, Wei
 from fedblocks.units import format_ether
+
+if TYPE_CHECKING:
+    from fedblocks.chain.outbox import Outbox
 
 E = TypeVar("E", bound=ChainEvent)
 
@@ -189,6 +197,7 @@ class TransactionSender:
         dry_run: bool = False,
         timeout: float = 120.0,
         gas_margin: float = 1.25,
+        outbox: Outbox | None = None,
     ) -> None:
         """Make a sender.
 
@@ -201,6 +210,8 @@ class TransactionSender:
             timeout: Seconds to wait until a transaction is mined.
             gas_margin: The gas limit, as a multiple of the estimate: by the time a transaction is mined, the state
                 that it was simulated on may have changed.
+            outbox: Where the account's transactions are written down, so that none is lost or sent twice whatever
+                happens; a transaction that must have a certain nonce passes it by.
         """
         self.connection = connection
         self.signer = signer
@@ -209,6 +220,8 @@ class TransactionSender:
         self._dry_run = dry_run
         self._timeout = timeout
         self.gas_margin = gas_margin
+        self.outbox = outbox
+        self._meant = threading.local()
 
     def plan(self, call: Call) -> TransactionPlan:
         """Simulate a call and price it.
@@ -255,9 +268,15 @@ class TransactionSender:
             NotSent: if there is no signer, in a dry run, or when it was declined; the error carries the plan.
             InsufficientFunds, NonceTaken, TransactionRejected, NodeUnreachable: nothing was sent, as they say.
             TransactionNotMined, FateUnknown: it is or may be on its way; both carry its hash.
+            DoneByOthers, NotDoneYet, LeaseTaken and the others of :meth:`Outbox.send`: with an outbox.
         """
         if self.signer is None and self.address is None:
             raise NoSigner(None, call)
+        meaning, done = self._meaning
+        outbox = self.outbox if nonce is None and not self._dry_run else None
+        if outbox is not None and outbox.has(meaning):
+            # Done, or on its way: to simulate it again would be refused.
+            return outbox.send(meaning, call, done=done, timeout=self._timeout)
         plan = self.plan(call)
         if self.signer is None:
             raise NoSigner(plan, call)
@@ -265,11 +284,38 @@ class TransactionSender:
             raise DryRun(plan)
         if self._confirm is not None and not self._confirm(plan):
             raise Declined(plan)
+        if outbox is not None:
+            return outbox.send_planned(meaning, plan, done=done, on_signed=on_signed, timeout=self._timeout)
         transaction_hash, used = self._broadcast(plan, self.signer, nonce, on_signed)
         try:
             return self.wait_for(call, transaction_hash, plan.sender)
         finally:
             nonces_of(self.connection, plan.sender).settle(used)
+
+    @contextmanager
+    def meaning(self, key: str, done: Callable[[], bool] | None = None) -> Iterator[None]:
+        """Say what the next transaction of this thread is for: with an outbox, the same thing is never done twice.
+
+        >>> with sender.meaning("closeCommits/412346/0x.../7/12/0"):  # doctest: +SKIP
+        ...     chain.close_commits(7, 12, 0, root)
+
+        Args:
+            key: what it is for, the same whenever the same thing is wanted. Asked for again, it is waited for, or its
+                receipt is returned, and nothing more is sent.
+            done: says whether it is done on chain already, whoever has done it.
+        """
+        before = getattr(self._meant, "now", None)
+        self._meant.now = (key, done)
+        try:
+            yield
+        finally:
+            self._meant.now = before
+
+    @property
+    def _meaning(self) -> tuple[str, Callable[[], bool] | None]:
+        meant: tuple[str, Callable[[], bool] | None] | None = getattr(self._meant, "now", None)
+        # What nobody has named is something new each time.
+        return meant if meant is not None else (f"once/{uuid.uuid4().hex}", None)
 
     def wait_for(self, call: Call, transaction_hash: Hash32, sender: Address) -> Receipt:
         """Wait for a transaction that has been sent, by this process or an earlier one.
@@ -285,8 +331,8 @@ class TransactionSender:
         """
         receipt = self._wait(call, transaction_hash)
         if receipt["status"] != 1:
-            raise self._failure(call, sender, receipt, transaction_hash)
-        return self._receipt(receipt, transaction_hash)
+            raise self.failure(call, sender, receipt, transaction_hash)
+        return self.receipt(receipt, transaction_hash)
 
     def transfer(self, to: Address, value: Wei) -> Receipt:
         """Send ether."""
@@ -298,14 +344,15 @@ class TransactionSender:
 
     def price(self) -> tuple[Wei, Wei | None]:
         """What a transaction would offer for a unit of gas now, at most, and the tip within it."""
+        offer = self.market().offer
+        return offer.price, offer.tip
+
+    def market(self) -> Market:
+        """What the node says that gas costs now."""
         eth = self.connection.web3.eth
         base_fee = self.connection.block().base_fee
         with self.connection.asking():
-            if base_fee is None:
-                return Wei(int(eth.gas_price)), None
-            tip = Wei(int(eth.max_priority_fee))
-        # Twice the base fee stays valid through six full blocks; only what a block asks for is paid.
-        return Wei(2 * base_fee + tip), tip
+            return Market(base_fee, Wei(int(eth.gas_price if base_fee is None else eth.max_priority_fee)))
 
     def _broadcast(
         self, plan: TransactionPlan, signer: Signer, fixed: int | None, on_signed: Callable[[Hash32], None] | None
@@ -315,12 +362,12 @@ class TransactionSender:
         with nonces.lock:
             for attempt in range(_ATTEMPTS):
                 nonce = nonces.next(self.connection) if fixed is None else fixed
-                raw = signer.sign_transaction(self._transaction(plan, nonce))
+                raw = signer.sign_transaction(self.transaction(plan, nonce))
                 transaction_hash = Hash32(keccak(raw))
                 if on_signed is not None:
                     on_signed(transaction_hash)
                 try:
-                    outcome, reason = self._hand_over(raw, transaction_hash)
+                    outcome, reason = self.hand_over(raw, transaction_hash)
                 except NodeUnreachable as error:
                     raise FateUnknown(plan.call, transaction_hash) from error
                 if outcome is Outcome.ACCEPTED:
@@ -334,7 +381,7 @@ class TransactionSender:
                 time.sleep(0.05 * attempt)
         raise NonceTaken(plan.call, nonce)
 
-    def _hand_over(self, raw: bytes, transaction_hash: Hash32) -> tuple[Outcome, str]:
+    def hand_over(self, raw: bytes, transaction_hash: Hash32) -> tuple[Outcome, str]:
         """Give signed bytes to the node. The same bytes may be given twice: they can be mined only once."""
         for last in (False, True):
             try:
@@ -346,20 +393,23 @@ class TransactionSender:
             except (Web3RPCError, ContractLogicError) as error:
                 reason = message_of(error)
                 outcome = outcome_of(reason)
-                if outcome is Outcome.NONCE_USED and self._is_known(transaction_hash):
+                if outcome is Outcome.NONCE_USED and self.is_known(transaction_hash):
                     return Outcome.ACCEPTED, ""  # our own, from the attempt whose answer was lost
                 return outcome, reason
             return Outcome.ACCEPTED, ""
         raise AssertionError("unreachable")
 
-    def _is_known(self, transaction_hash: Hash32) -> bool:
+    def is_known(self, transaction_hash: Hash32) -> bool:
+        """Whether the node has a transaction, mined or not."""
         try:
-            self.connection.web3.eth.get_transaction(transaction_hash)  # type: ignore[arg-type]
+            with self.connection.asking():
+                self.connection.web3.eth.get_transaction(transaction_hash)  # type: ignore[arg-type]
         except TransactionNotFound:
             return False
         return True
 
-    def _transaction(self, plan: TransactionPlan, nonce: int) -> dict[str, Any]:
+    def transaction(self, plan: TransactionPlan, nonce: int) -> dict[str, Any]:
+        """A plan with its nonce, as it is signed."""
         transaction: dict[str, Any] = {
             "chainId": self.connection.chain_id,
             "nonce": nonce,
@@ -390,7 +440,7 @@ class TransactionSender:
             time.sleep(pause)
             pause = min(1.0, pause * 1.5)
 
-    def _failure(self, call: Call, sender: Address, receipt: TxReceipt, transaction_hash: Hash32) -> FedBlocksError:
+    def failure(self, call: Call, sender: Address, receipt: TxReceipt, transaction_hash: Hash32) -> ContractReverted:
         """Why a mined transaction failed: a receipt does not say, so it is played again on its block."""
         transaction: TxParams = {"from": sender, "data": call.data, "value": call.value}  # type: ignore[typeddict-item]
         if call.to is not None:
@@ -400,10 +450,11 @@ class TransactionSender:
         except ContractLogicError as error:
             return revert_of_error(error, transaction_hash)
         except Web3RPCError:
-            pass
+            pass  # a node that has forgotten that state; that it failed is certain all the same
         return revert_of("", transaction_hash)
 
-    def _receipt(self, receipt: TxReceipt, transaction_hash: Hash32) -> Receipt:
+    def receipt(self, receipt: TxReceipt, transaction_hash: Hash32) -> Receipt:
+        """A node's receipt, with its events by their classes."""
         created = receipt.get("contractAddress")
         return Receipt(
             transaction_hash=transaction_hash,
