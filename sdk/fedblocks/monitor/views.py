@@ -131,6 +131,8 @@ class InstanceView:
         clients_total, protocol_total: where the escrow went, and
         refund: what of it the user gets back, of which
         refunded: has been withdrawn.
+        settled: when it was settled.
+        alive_at: when its aggregator last gave a sign of life, or was named: what the liveness period is counted from.
     """
 
     instance_id: InstanceId
@@ -157,6 +159,8 @@ class InstanceView:
     slashed_clients: int
     opened: Place
     last_activity: Place
+    settled: Place | None = None
+    alive_at: Timestamp | None = None
 
     def seat_of(self, client: Address) -> Seat | None:
         """A client's seat, None if it is not in the cohort."""
@@ -477,6 +481,7 @@ class Measure:
         sentence: the same in words.
         excludes: whether this rule alone is a reason to leave the update out; some only add a strike, or an epoch to a
             run, which other measures count.
+        tested: whether there was anything to compare with; `value` means nothing where there was not.
     """
 
     rule: str
@@ -490,6 +495,7 @@ class Measure:
     formula: str
     sentence: str
     excludes: bool = True
+    tested: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,35 @@
+"""The whole deployment in a few numbers, summed up from the views."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from fedblocks.monitor.read_model import Snapshot
+from fedblocks.monitor.views import ClientState, DemandState, EpochState, InstanceState, Totals
+from fedblocks.types import Wei
+
+
+def totals_of(snapshot: Snapshot, event_count: int) -> Totals:
+    """The totals of a snapshot.
+
+    Rewards count as claimable only where the client can still claim them: one that was slashed forfeits them.
+    """
+    clients, instances, slashes = snapshot.clients(), snapshot.instances(), snapshot.slashes()
+    by_client = Counter(client.state for client in clients)
+    by_instance = Counter(instance.state for instance in instances)
+    by_epoch = Counter(epoch.state for epoch in snapshot.epochs())
+    return Totals(
+        events=event_count,
+        clients={state: by_client[state] for state in ClientState},
+        at_stake=Wei(sum(client.at_stake for client in clients)),
+        unbonding=Wei(sum(client.unbonding for client in clients)),
+        slashes=len(slashes),
+        slashed=Wei(sum(slash.amount for slash in slashes)),
+        instances={state: by_instance[state] for state in InstanceState},
+        epochs={state: by_epoch[state] for state in EpochState},
+        escrow=Wei(sum(instance.escrow for instance in instances if instance.state is not InstanceState.SETTLED)),
+        bonds=Wei(sum(bond.held for bond in snapshot.bonds())),
+        rewards_claimable=Wei(sum(client.claimable for client in clients if client.state is not ClientState.SLASHED)),
+        refunds_claimable=Wei(sum((instance.refund or 0) - instance.refunded for instance in instances)),
+        open_demands=sum(demand.state is DemandState.OPEN for demand in snapshot.demands()),
+    )
