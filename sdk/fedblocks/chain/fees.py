@@ -104,15 +104,12 @@ def first_offer(policy: FeePolicy, market: Market, gas: int, spent_today: int) -
 
 def next_offer(policy: FeePolicy, market: Market, last: Offer, gas: int, spent_today: int) -> Offer | TooExpensive:
     """What to offer for a replacement: enough more than the last one to be taken, and enough for the market of now."""
-    offer = market.offer
-    price = max(offer.price, _raised(last.price, policy.step))
-    if offer.tip is None or last.tip is None:
-        needed = Offer(Wei(price), None)
-        return _within(policy, needed, needed.price, gas, spent_today)
-    tip = max(offer.tip, _raised(last.tip, policy.step))
-    raised = Offer(Wei(max(price, tip)), Wei(tip))
-    least = max(_raised(last.price, policy.step), (market.base_fee or 0) + tip)
-    return _within(policy, raised, Wei(least), gas, spent_today)
+    if market.base_fee is None or last.tip is None:
+        needed = Wei(max(market.tip, _raised(last.price, policy.step)))
+        return _within(policy, Offer(needed, None), needed, gas, spent_today)
+    tip = max(market.tip, _raised(last.tip, policy.step))
+    least = max(_raised(last.price, policy.step), market.base_fee + tip)
+    return _within(policy, Offer(Wei(max(least, 2 * market.base_fee + tip)), Wei(tip)), least, gas, spent_today)
 
 
 def _raised(price: int, step: int) -> int:
