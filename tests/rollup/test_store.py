@@ -43,13 +43,11 @@ from fedblocks.rollup.records import (
     Level,
 )
 from fedblocks.rollup.store import RollupStore
-from fedblocks.rollup.tables import ROLLUP, metadata
+from fedblocks.rollup.tables import ROLLUP
 from fedblocks.storage import database
-from fedblocks.storage.database import SchemaMismatch, StorageBusy, StoreNotFound
+from fedblocks.storage.database import SchemaMismatch, StorageBusy, StorageGone, StoreNotFound
 from fedblocks.storage.errors import StorageError, StorageReadOnly
-
-POSTGRESQL = os.environ.get("FEDBLOCKS_TEST_DATABASE")
-"""A PostgreSQL URL whose database may be emptied; without it the tests run on SQLite alone."""
+from fedblocks.storage.postgres import PostgresServer
 
 
 def address(k: int) -> Any:
@@ -126,16 +124,10 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "node" / "rollup.db"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"] if POSTGRESQL else ["sqlite"])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, file: Path) -> str:
     """Every test that takes this runs on both databases."""
-    if request.param == "sqlite":
-        return f"sqlite:///{file}"
-    assert POSTGRESQL is not None
-    engine = create_engine(POSTGRESQL)
-    metadata.drop_all(engine)
-    engine.dispose()
-    return POSTGRESQL
+    return f"sqlite:///{file}" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
 
 
 @pytest.fixture
@@ -502,6 +494,26 @@ class TestWriters:
         for thread in threads:
             thread.join()
         assert sorted(outcomes) == ["waits"] * 4 + ["writes"]
+
+
+class TestServers:
+    def test_a_server_that_is_gone_is_named_and_the_store_goes_on_when_it_is_back(
+        self, postgres_server: PostgresServer, postgres_url: str
+    ) -> None:
+        with RollupStore(postgres_url) as store:
+            store.add_instance(INSTANCE)
+            store.acquire_writer(KEY, "node-1")
+            store.add_action(KEY, commit(0))
+            postgres_server.stop()
+            with pytest.raises(StorageGone, match="the database server does not answer"):
+                store.add_action(KEY, commit(1))
+            postgres_server.start()
+            store.ping()
+            assert store.add_action(KEY, commit(1)).sequence == 2
+
+    def test_an_url_without_a_driver_is_psycopgs(self, postgres_url: str) -> None:
+        with RollupStore(postgres_url.replace("postgresql+psycopg", "postgresql")) as store:
+            store.ping()
 
 
 class TestFiles:

@@ -25,6 +25,9 @@ from fedblocks.storage.errors import StorageError, StorageFull, StorageReadOnly,
 BUSY_SECONDS = 30
 """How long a writer waits for another one before it gives up."""
 
+POOL = 8
+"""Connections to a server that a process keeps open; twice as many when much is going on."""
+
 
 @dataclass(frozen=True)
 class Schema:
@@ -74,6 +77,13 @@ class StorageBusy(StorageError):
         super().__init__(path, f"another process held the write lock for more than {BUSY_SECONDS} s; try again")
 
 
+class StorageGone(StorageError):
+    """The database server does not answer; what was under way has not happened."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "the database server does not answer, or was stopped; nothing was written: try again")
+
+
 class Database:
     """An engine, its schema checked, and the transaction of each thread.
 
@@ -89,7 +99,7 @@ class Database:
     """
 
     def __init__(self, url: str, schema: Schema, *, read_only: bool = False) -> None:
-        self._url = make_url(url)
+        self._url = _with_driver(make_url(url))
         self.schema = schema
         self.read_only = read_only
         file = _sqlite_file(self._url)
@@ -151,7 +161,8 @@ class Database:
 
     def _make_engine(self, file: Path | None) -> Engine:
         if self._url.get_backend_name() != "sqlite":
-            engine = create_engine(self._url)
+            # A server may have been restarted since a connection was last used.
+            engine = create_engine(self._url, pool_pre_ping=True, pool_size=POOL, max_overflow=POOL)
         elif file is None:
             engine = create_engine(self._url, poolclass=StaticPool, connect_args={"check_same_thread": False})
         else:
@@ -178,6 +189,8 @@ class Database:
         # sqlite3 and psycopg name their errors like this; https://www.sqlite.org/rescode.html,
         # https://www.postgresql.org/docs/current/errcodes-appendix.html
         code: str = getattr(original, "sqlite_errorname", None) or getattr(original, "sqlstate", None) or ""
+        if context.is_disconnect or (not code and type(original).__name__ == "OperationalError"):
+            return StorageGone(self.path)
         if code in ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "53100"):
             return StorageFull(self.path)
         if code.startswith("SQLITE_READONLY") or code in ("25006", "42501"):
@@ -221,6 +234,11 @@ class Database:
 def _begin_sqlite(connection: Connection) -> None:
     write = connection.get_execution_options().get("fedblocks_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _with_driver(url: URL) -> URL:
+    """``postgresql://`` and ``postgres://`` mean psycopg, the driver that FedBlocks comes with."""
+    return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgresql", "postgres") else url
 
 
 def _sqlite_file(url: URL) -> Path | None:
