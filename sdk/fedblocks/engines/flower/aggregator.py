@@ -1,0 +1,159 @@
+"""The aggregator behind the strategy: the micro-rollup of one instance, opened anew or taken up where it was.
+
+The user has opened the instance and named this account; the account has deposited its bond. Both are decisions about
+money, and so they are made before, by people: nothing here pays for anything but gas.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fedblocks.aggregation.fixed_point import Int32Array
+from fedblocks.aggregation.rules import Rules
+from fedblocks.chain.connection import Connection
+from fedblocks.chain.transactions import TransactionSender
+from fedblocks.contracts.data_demands import DataDemands
+from fedblocks.contracts.model_parameter_chain import ModelParameterChain
+from fedblocks.contracts.reward_manager import RewardManager
+from fedblocks.contracts.staking_registry import StakingRegistry
+from fedblocks.deployments import Deployment
+from fedblocks.engines.flower.settings import AggregatorSettings
+from fedblocks.exceptions import FedBlocksError
+from fedblocks.rollup.blobs import BlobStore
+from fedblocks.rollup.header import rules_hash
+from fedblocks.rollup.records import InstanceKey, Level
+from fedblocks.rollup.responder import Responder
+from fedblocks.rollup.sequencer import Sequencer, instance_key
+from fedblocks.rollup.state import InstanceContext
+from fedblocks.rollup.store import RollupStore
+from fedblocks.rollup.submitter import Submitter
+from fedblocks.training.job import JobRequest
+from fedblocks.types import Address, InstanceId
+
+
+class NotTheAggregator(FedBlocksError, PermissionError):
+    """The account is not the one that the instance's user has named."""
+
+    def __init__(self, account: str, named: str, instance_id: int) -> None:
+        super().__init__(f"instance {instance_id} is aggregated by {named}, not by {account}")
+
+
+class NoBond(FedBlocksError, PermissionError):
+    """The aggregator has not accepted the instance with its bond."""
+
+    def __init__(self, account: str, instance_id: int) -> None:
+        super().__init__(
+            f"{account} has no bond in instance {instance_id}; deposit it first, with which you answer for every epoch"
+        )
+
+
+class OtherRules(FedBlocksError, ValueError):
+    """The instance's updates are judged by other rules than the default ones."""
+
+    def __init__(self, instance_id: int) -> None:
+        super().__init__(f"instance {instance_id} has rules of its own; give them to the strategy: rules=Rules(…)")
+
+
+@dataclass(frozen=True)
+class Aggregator:
+    """Everything that running an instance takes.
+
+    Attributes:
+        job: what the user asked for.
+        maximum_epochs: how many the user paid for.
+        sequencer, submitter, responder: of the instance.
+        staking: says who is staked.
+    """
+
+    job: JobRequest
+    maximum_epochs: int
+    sequencer: Sequencer
+    submitter: Submitter
+    responder: Responder
+    staking: StakingRegistry
+    _store: RollupStore
+    _key: InstanceKey
+
+    @classmethod
+    def open(cls, settings: AggregatorSettings, genesis: Int32Array, rules: Rules | None = None) -> Aggregator:
+        """Begin an instance, or take it up again.
+
+        Args:
+            settings: the aggregator's.
+            genesis: int32[d], the model that training starts from; its root is on chain.
+            rules: by what updates are judged; the default ones when left out.
+
+        Raises:
+            NotTheAggregator, NoBond, OtherRules, WrongGenesisModel: if what is on chain does not agree.
+            NodeUnreachable, WrongChain: if the node does not answer, or serves another chain.
+            ReplayMismatch, WriterConflict: if what is stored cannot be taken up.
+        """
+        deployment, signer = Deployment.load(settings.deployment), settings.opened()
+        connection = Connection.open(settings.rpc, chain_id=deployment.chain_id)
+        sender = TransactionSender(connection, signer)
+        chain = ModelParameterChain(connection, deployment.address("ModelParameterChain"), sender)
+        rewards = RewardManager(connection, deployment.address("RewardManager"))
+        number = InstanceId(settings.instance)
+        instance = chain.instance(number)
+        if instance.aggregator != signer.address:
+            raise NotTheAggregator(signer.address, instance.aggregator, number)
+        if not chain.bond(number, signer.address):
+            raise NoBond(signer.address, number)
+        rules = rules or Rules()
+        if rules_hash(rules.words()) != instance.rules_hash:
+            raise OtherRules(number)
+        context = InstanceContext(
+            chain_id=connection.chain_id,
+            settlement=chain.address,
+            instance_id=number,
+            cohort=tuple(rewards.cohort(number)),
+            d=instance.d,
+            genesis_root=instance.genesis_model_root,
+            rules=rules,
+        )
+        document = settings.job.read_bytes()
+        job = JobRequest.from_json(document)
+        store, blobs, key = RollupStore(settings.store), BlobStore(settings.data), instance_key(context)
+        submitter = Submitter(chain, store, key)
+        if store.get_instance(key) is None:
+            sequencer = Sequencer.create(
+                context,
+                genesis,
+                store,
+                blobs,
+                signer,
+                user=Address(instance.user),
+                aggregator=signer.address,
+                max_epochs=instance.number_of_epochs,
+                document=document,
+            )
+        else:
+            sequencer = _resume(store, blobs, key, submitter, signer, instance.attempt)
+        demands = DataDemands(connection, deployment.address("DataDemands"), sender)
+        return cls(
+            job=job,
+            maximum_epochs=instance.number_of_epochs,
+            sequencer=sequencer,
+            submitter=submitter,
+            responder=Responder(demands, store, blobs, key, deployment.first_block),
+            staking=StakingRegistry(connection, deployment.address("StakingRegistry")),
+            _store=store,
+            _key=key,
+        )
+
+    def close(self) -> None:
+        """Let another process write to the instance."""
+        self._store.release_writer(self._key)
+        self._store.close()
+
+
+def _resume(
+    store: RollupStore, blobs: BlobStore, key: InstanceKey, submitter: Submitter, signer: object, attempt: int
+) -> Sequencer:
+    """Take up an instance: what was executed and not posted before the process ended is posted now."""
+    submitter.reconcile()
+    sequencer = Sequencer.resume(store, blobs, key, signer, attempt)  # type: ignore[arg-type]
+    for record in store.epochs(key):
+        if record.level is Level.EXECUTED:
+            submitter.submit(record.header)
+    return sequencer

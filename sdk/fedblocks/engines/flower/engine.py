@@ -1,0 +1,176 @@
+"""The engine: the two exchanges of an epoch over Flower's grid.
+
+A node of Flower's has a number and no account. Which client it is follows from the signature of its commitment, and
+from nothing that it says of itself; an answer that no client of the cohort has signed is of nobody. A client that does
+not answer in time is absent from the epoch: its seat stays empty and nothing else happens to it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from logging import INFO, WARNING
+
+from flwr.app import Message, MessageType, RecordDict
+from flwr.common.logger import log
+from flwr.serverapp import Grid
+
+from fedblocks.engines.flower import wire
+from fedblocks.engines.flower.wire import AppModel
+from fedblocks.exceptions import FedBlocksError
+from fedblocks.rollup.actions import Reveal, recover_signer
+from fedblocks.rollup.entries import commit_entry
+from fedblocks.rollup.lists import SeatList, entries
+from fedblocks.rollup.stf import Commit
+from fedblocks.training.client import CommitRound, RoundTask, SignedCommit
+from fedblocks.types import Address, Seat
+
+_POLL_SECONDS = 0.5
+
+
+class NobodyAnswered(FedBlocksError, TimeoutError):
+    """No client has committed to an epoch; nothing was closed, and the epoch can be asked for again."""
+
+    def __init__(self, epoch: int, absent: Mapping[Address, str]) -> None:
+        reasons = "; ".join(f"{client}: {why}" for client, why in absent.items())
+        super().__init__(f"no client has committed to epoch {epoch}, run it again when they are there ({reasons})")
+        self.epoch, self.absent = epoch, dict(absent)
+
+
+Ask = Callable[[RoundTask], Iterable[Message]]
+"""The messages with which an epoch's training is asked for, as a strategy of Flower's makes them."""
+
+
+class FlowerEngine:
+    """Reaches the clients of one instance through Flower.
+
+    Args:
+        grid: of the ServerApp.
+        ask: makes the messages of a round; their arrays are replaced by the base model as integers.
+        arrays_key: under which name the strategy puts the arrays.
+        model: how the app knows it.
+        commits: the commitments that the sequencer has accepted, by seat.
+        timeout: seconds to wait for answers in each exchange.
+    """
+
+    def __init__(
+        self,
+        grid: Grid,
+        ask: Ask,
+        *,
+        arrays_key: str,
+        model: AppModel,
+        commits: Callable[[], Mapping[Seat, Commit]],
+        timeout: float,
+    ) -> None:
+        self._grid, self._ask, self._arrays_key = grid, ask, arrays_key
+        self._model, self._commits, self._timeout = model, commits, timeout
+        self._clients: dict[int, Address] = {}
+        self._nodes: dict[Address, int] = {}
+        self.replies: list[Message] = []
+        """The answers to the last request to commit that came from clients of the cohort."""
+
+    def commit(self, task: RoundTask, clients: Sequence[Address]) -> CommitRound:
+        """Ask clients to train and to commit; whoever has not answered in time, or not usably, is absent.
+
+        Raises:
+            NobodyAnswered: if none has: a round without commitments must not be closed on chain.
+        """
+        requests = [message for message in self._ask(task) if self._concerns(message.metadata.dst_node_id, clients)]
+        self._fill(requests, task)
+        absent: dict[Address, str] = {}
+        commits: dict[Address, SignedCommit] = {}
+        self._nodes = {}
+        self.replies = []
+        for reply in self._exchange(requests):
+            node = reply.metadata.src_node_id
+            try:
+                commit = self._read_commit(reply, task)
+                if commit.client not in clients:
+                    raise wire.Malformed(f"it is signed by {commit.client}, who is not asked in this epoch")
+            except FedBlocksError as error:
+                log(WARNING, "FedBlocks: the answer of node %s is not used: %s", node, error)
+                if node in self._clients:
+                    absent[self._clients[node]] = str(error)
+                continue
+            self._clients[node] = commit.client
+            # Of two nodes with one key the first counts; it is the one that is asked to reveal.
+            if commit.client not in commits:
+                commits[commit.client], self._nodes[commit.client] = commit, node
+                self.replies.append(reply)
+        for client in clients:
+            if client not in commits:
+                absent.setdefault(client, f"no node has answered for it within {self._timeout:g} seconds")
+        if not commits:
+            raise NobodyAnswered(task.epoch, absent)
+        ordered = [commits[client] for client in clients if client in commits]
+        log(INFO, "FedBlocks: %s of %s clients have committed to epoch %s", len(ordered), len(clients), task.epoch)
+        return CommitRound(ordered, {client: why for client, why in absent.items() if client not in commits})
+
+    def reveal(self, task: RoundTask, clients: Sequence[Address]) -> list[Reveal]:
+        """Ask those who have committed to reveal; who does not answer in time is left out."""
+        content = wire.reveal_request(task, self._entries(task))
+        asked = {self._nodes[client]: client for client in clients if client in self._nodes}
+        requests = [Message(content, node, MessageType.TRAIN) for node in asked]
+        reveals: dict[Address, Reveal] = {}
+        for reply in self._exchange(requests):
+            client = asked.get(reply.metadata.src_node_id)
+            if client is None:
+                continue
+            try:
+                reveals[client] = wire.read_reveal(_content(reply), task.context, client)
+            except FedBlocksError as error:
+                log(WARNING, "FedBlocks: %s has not revealed: %s", client, error)
+        for client in clients:
+            if client not in reveals:
+                log(WARNING, "FedBlocks: %s committed to epoch %s and did not reveal", client, task.epoch)
+        return [reveals[client] for client in clients if client in reveals]
+
+    def _concerns(self, node: int, clients: Sequence[Address]) -> bool:
+        """Whether a node is asked: everybody is whose client is not known yet."""
+        return self._clients.get(node) is None or self._clients[node] in clients
+
+    def _fill(self, requests: Sequence[Message], task: RoundTask) -> None:
+        # Messages that share a content share it afterwards too, so that Flower stores the model once.
+        contents: dict[int, RecordDict] = {}
+        for message in requests:
+            theirs = message.content
+            if id(theirs) not in contents:
+                rest = RecordDict({name: each for name, each in theirs.items() if name != self._arrays_key})
+                contents[id(theirs)] = wire.commit_request(task, self._model, rest)
+            message.content = contents[id(theirs)]
+
+    def _read_commit(self, reply: Message, task: RoundTask) -> SignedCommit:
+        action, signature = wire.read_commit(_content(reply))
+        under_way = (task.context.instance_id, task.epoch, task.attempt, task.base_root)
+        if (action.instance_id, action.epoch, action.attempt, action.base_model_root) != under_way:
+            raise wire.Malformed(f"it is for epoch {action.epoch}, attempt {action.attempt}, or for another model")
+        return SignedCommit(recover_signer(action, task.context.domain, signature), action, signature)
+
+    def _entries(self, task: RoundTask) -> bytes:
+        commits = self._commits()
+        contents: list[bytes | None] = [None] * len(task.context.cohort)
+        for seat, commit in commits.items():
+            contents[seat] = commit_entry(seat, task.context.cohort[seat], commit.commitment, commit.signature)
+        return entries(contents, SeatList.COMMITS)
+
+    def _exchange(self, requests: Sequence[Message]) -> list[Message]:
+        """Send, and wait until all have answered or the time is up."""
+        waiting = set(self._grid.push_messages(requests))
+        # An empty number stands for a node that has gone since it was chosen.
+        waiting.discard("")
+        replies: list[Message] = []
+        deadline = time.monotonic() + self._timeout
+        while waiting and time.monotonic() < deadline:
+            arrived = list(self._grid.pull_messages(waiting))
+            waiting -= {message.metadata.reply_to_message_id for message in arrived}
+            replies += arrived
+            if waiting:
+                time.sleep(_POLL_SECONDS)
+        return replies
+
+
+def _content(reply: Message) -> RecordDict:
+    if reply.has_error():
+        raise wire.Malformed(f"it is an error: {reply.error.reason}")
+    return reply.content

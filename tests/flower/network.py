@@ -1,0 +1,177 @@
+"""A Flower network of real processes: a SuperLink, SuperNodes, and apps that are run on them.
+
+Flower needs an environment of its own (see docs/flower.md), so that everything of it runs as a process of that
+environment and nothing of it is imported here.
+
+``python -m tests.flower.network`` runs the quickstart example on such a network and prints each epoch's header.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(os.environ.get("FEDBLOCKS_FLOWER_BIN", ROOT / ".venv-flower" / "bin"))
+_START_SECONDS = 60
+
+
+def is_installed() -> bool:
+    """Whether Flower's environment is there."""
+    return (BIN / "flower-superlink").is_file()
+
+
+class FlowerNetwork:
+    """A SuperLink with SuperNodes, in a folder of its own; :func:`flower_network` starts and stops it.
+
+    Args:
+        folder: for Flower's own files and for what the processes say.
+        environment: variables for all processes, beside those that keep Flower to itself.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.address = f"127.0.0.1:{_free_port()}"
+        self.nodes: dict[int, subprocess.Popen[bytes]] = {}
+        self._others: list[subprocess.Popen[bytes]] = []
+        home = folder / "flwr"
+        home.mkdir(parents=True)
+        (home / "config.toml").write_text(
+            f'[superlink]\ndefault = "local"\n\n[superlink.local]\naddress = "{self.address}"\ninsecure = true\n'
+        )
+        self.environment = {
+            **{name: os.environ[name] for name in ("LANG", "LD_LIBRARY_PATH") if name in os.environ},
+            "PATH": f"{BIN}:/usr/bin:/bin",
+            "HOME": str(folder),
+            "FLWR_HOME": str(home),
+            "FLWR_TELEMETRY_ENABLED": "0",
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "PYTHONUNBUFFERED": "1",
+            **(environment or {}),
+        }
+
+    def start_superlink(self) -> None:
+        """Start the SuperLink and wait until it listens."""
+        host, port = self.address.split(":")
+        self._others.append(
+            self._start(
+                "superlink",
+                "flower-superlink",
+                *("--insecure", "--host", host, "--port", port, "--disable-runtime-dependency-installation"),
+            )
+        )
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+                return
+            if time.monotonic() > deadline or self._others[-1].poll() is not None:
+                raise RuntimeError(f"the SuperLink did not start: {self.log('superlink')[-2000:]}")
+            time.sleep(0.1)
+
+    def start_node(self, number: int, settings: Path, partitions: int) -> None:
+        """Start the SuperNode of a client, which trains partition `number`."""
+        config = f'partition-id={number} num-partitions={partitions} fedblocks="{settings}"'
+        self.nodes[number] = self._start(
+            f"node-{number}",
+            "flower-supernode",
+            *("--insecure", "--superlink", self.address, "--port", str(_free_port()), "--node-config", config),
+        )
+
+    def kill_node(self, number: int) -> None:
+        """End a SuperNode, and whatever it has started, at once (SIGKILL)."""
+        process = self.nodes.pop(number)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def run(self, app: Path, timeout: float = 300, **config: str | int) -> str:
+        """Run an app to its end; what its log says.
+
+        Raises:
+            RuntimeError: if the run does not end well.
+        """
+        return self.finish(self.begin(app, **config), timeout)
+
+    def begin(self, app: Path, **config: str | int) -> subprocess.Popen[bytes]:
+        """Begin to run an app; :meth:`finish` waits for it."""
+        written = " ".join(
+            f"{name.replace('_', '-')}={value}" if isinstance(value, int) else f"{name.replace('_', '-')}='{value}'"
+            for name, value in config.items()
+        )
+        return self._start("run", "flwr", "run", str(app), "local", "--stream", "--run-config", written)
+
+    def finish(self, run: subprocess.Popen[bytes], timeout: float = 300) -> str:
+        """Wait for a run to end; what its log says."""
+        try:
+            run.wait(timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(run.pid, signal.SIGKILL)
+            raise RuntimeError(f"the run did not end in {timeout} seconds: {self.log('run')[-4000:]}") from None
+        said = self.log("run")
+        if run.returncode or "Exit Code" in said or "Successfully started run" not in said:
+            raise RuntimeError(f"the run ended with {run.returncode}: {said[-4000:]}\n{self.log('superlink')[-4000:]}")
+        return said
+
+    def log(self, name: str) -> str:
+        """What a process has said so far."""
+        path = self.folder / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def stop(self) -> None:
+        """End all processes."""
+        for process in (*self.nodes.values(), *self._others):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+        for process in (*self.nodes.values(), *self._others):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=5)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def _start(self, name: str, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            # A group of its own, so that the processes that Flower starts for each message go with it.
+            return subprocess.Popen(
+                [str(BIN / program), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                cwd=self.folder,
+                start_new_session=True,
+            )
+
+
+@contextmanager
+def flower_network(
+    folder: Path, settings: Mapping[int, Path], environment: Mapping[str, str] | None = None
+) -> Iterator[FlowerNetwork]:
+    """A running network.
+
+    Args:
+        folder: for its files.
+        settings: the client's settings of each partition.
+        environment: variables for all processes.
+    """
+    network = FlowerNetwork(folder, environment)
+    try:
+        network.start_superlink()
+        for number, path in settings.items():
+            network.start_node(number, path, len(settings))
+        yield network
+    finally:
+        network.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
