@@ -93,6 +93,7 @@ class PublishedRun:
             header=PostedHeader(**asdict(header)),
             header_hash=header.hash(),
             data_locator=header.data_locator,
+            accuracy_ppm=header.metric,
             participants=header.participants,
             excluded=header.excluded,
         )

@@ -101,6 +101,7 @@ def test_every_formula_is_true_exactly_where_its_rule_is_triggered():
                     value = eval(each.formula, {"__builtins__": {}, "max": max, "min": min})
                     assert bool(value) is each.triggered, f"{each.rule}: {each.formula}"
                     (true if each.triggered else false).add(each.rule)
+                    assert each.tested or not each.triggered, "what was not tested is held against nobody"
     assert false >= true
     assert set(RULE_OF.values()) <= true, "each rule of evidence was seen at work"
     assert len(true) >= 20, f"only {sorted(true)} were"
@@ -136,6 +137,7 @@ def test_a_client_that_was_absent_is_told_that_it_is_not_tested():
     by_rule = {each.rule: each for each in shown[9]}
     for rule in ("response-now", "response-clear"):
         assert not by_rule[rule].triggered
+        assert not by_rule[rule].tested
         assert "no part in the epoch before" in by_rule[rule].sentence
 
 

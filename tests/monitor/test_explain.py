@@ -88,7 +88,7 @@ def test_a_verdict_of_one_epoch_is_told_with_its_numbers_and_its_formula(run):
     assert explanation.measure.triggered
     assert explanation.run == ()
     assert explanation.missing is None
-    assert "lost its stake of 0.1 ETH in instance 1: in epoch 2" in explanation.headline
+    assert "lost its stake of 0.1 ETH in instance 1, condemned by epoch 2" in explanation.headline
     assert "with its own last update is 1.0000000; above 0.999999" in " ".join(text.split())
     assert f"    {explanation.measure.formula}\n" in text
     assert eval(explanation.measure.formula)
@@ -152,7 +152,7 @@ def test_without_published_data_only_the_chain_speaks_and_says_how_to_see_more(r
     assert run.headers[1].data_locator.hex() in explanation.missing
     assert "--data URL" in explanation.missing
     text = to_text(explanation)
-    assert "(replay, as seat 10)" in text
+    assert "(replay, as seat 10)" in " ".join(text.split())
     assert REASONS[SlashReason.REPLAY].why.split(".")[0] in " ".join(text.split())
 
 

@@ -76,6 +76,7 @@ def _zero(subject: Subject) -> Measure:
             f"The longer of its update and the one before has {value:.3g} % of the median length of the cohort's "
             f"updates; below {threshold:g} % in both, a client sends nothing."
         ),
+        tested=cohort.participants >= MIN_COHORT,
     )
 
 
@@ -103,6 +104,7 @@ def _replay(subject: Subject) -> Measure:
             + cosine_formula(own.replayed_product, own.norm, own.replayed_norm, rules.copy_millionths, 1_000_000)
         ),
         sentence=f"{whose}; above {threshold} it is that update again, with nothing but rounding between.",
+        tested=own.replayed != NO_SEAT,
     )
 
 
@@ -126,6 +128,7 @@ def _global(subject: Subject) -> Measure:
             f"its peers, and has anything else in common with fewer than {subject.related_bound} of them (here: "
             f"{own.related})."
         ),
+        tested=cohort.delta_norm > 0,
     )
 
 
@@ -159,6 +162,7 @@ def _duplicate(subject: Subject) -> Measure:
             f"{what}; below {threshold:g} % both are one update, sent twice, unless both lie near an earlier one. "
             "The first epoch is not judged by this rule."
         ),
+        tested=subject.is_compared,
     )
 
 
@@ -229,6 +233,7 @@ def _noise_now(subject: Subject) -> Measure:
             f"peers make the epoch count as noise, and {rules.run} running slash."
         ),
         excludes=False,
+        tested=cohort.delta_norm > 0 and own.last_norm != 0,
     )
 
 
@@ -255,6 +260,7 @@ def _response_clear(subject: Subject) -> Measure:
             else "It took no part in the epoch before, so that its response cannot be tested."
         ),
         excludes=False,
+        tested=subject.tested,
     )
 
 

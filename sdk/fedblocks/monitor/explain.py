@@ -169,10 +169,8 @@ def _headline(slash: SlashView, reason: Reason | None) -> str:
     lost = f"{slash.client} lost its stake of {format_ether(slash.amount)} ETH"
     if reason is None:
         return f"{lost}. It was taken under version 1 of the contracts, which gives no reason."
-    return (
-        f"{lost} in instance {slash.instance_id}: in epoch {slash.epoch} {reason.meaning} ({reason.name}, as seat "
-        f"{slash.seat})."
-    )
+    condemned = f"in instance {slash.instance_id}, condemned by epoch {slash.epoch}"
+    return f"{lost} {condemned}: {reason.meaning} ({reason.name}, as seat {slash.seat})."
 
 
 def _run(slash: SlashView, scores: EpochScores | None, history: Sequence[EpochScores]) -> tuple[RunEpoch, ...]:

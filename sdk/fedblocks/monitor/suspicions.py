@@ -80,6 +80,7 @@ def _response_now(subject: Subject) -> Measure:
             if subject.tested
             else "It took no part in the epoch before, so that its response cannot be tested."
         ),
+        tested=subject.tested,
     )
 
 
@@ -105,6 +106,7 @@ def _krum(subject: Subject) -> Iterable[Measure]:
             f"others against it (here {own.opposed_outlying} of {cohort.participants - 1}), it gets a strike."
         ),
         excludes=False,
+        tested=cohort.participants >= MIN_COHORT,
     )
     yield _strikes(subject, "krum", "lying far out", subject.counters.outlying)
 
@@ -130,6 +132,7 @@ def _normalised_krum(subject: Subject) -> Iterable[Measure]:
             "sits nearer to the centre than a client's own data would put it, and gets a strike."
         ),
         excludes=False,
+        tested=cohort.participants >= MIN_COHORT,
     )
     yield _strikes(subject, "normalised-krum", "sitting in the centre", subject.counters.central)
 
@@ -157,6 +160,7 @@ def _shrinking(subject: Subject) -> Iterable[Measure]:
             f"Its cosine with the model is {value:.3g}, and {own.opposed} of {others} others point away from it; below "
             f"{threshold:g}, against most of the others, it shrinks the model."
         ),
+        tested=cohort.participants >= MIN_COHORT,
     )
     yield _strikes(subject, "shrinking", "shrinking the model", subject.counters.shrinking)
 
@@ -179,6 +183,7 @@ def _opposing(subject: Subject) -> Iterable[Measure]:
             f"{own.opposed_strongly} of {others} others have a cosine below {-rules.opposed_percent / 100:g} with it; "
             f"more than {bound} are most of them."
         ),
+        tested=cohort.participants >= MIN_COHORT,
     )
     yield _strikes(subject, "opposing", "pointing against the others", subject.counters.opposing)
 
@@ -201,6 +206,7 @@ def _like_global(subject: Subject) -> Iterable[Measure]:
             f"Its cosine with the model's last step is {value:.4f}; above {threshold:g}, if what it differs by may be "
             "noise that was added, it is likely to be a copy."
         ),
+        tested=cohort.delta_norm > 0,
     )
     run = subject.counters.similar
     yield Measure(
@@ -237,6 +243,7 @@ def _against_global(subject: Subject) -> Measure:
         sentence=(
             f"Its cosine with the model's last step is {value:.4f}; below {threshold:g} it undoes what was learnt."
         ),
+        tested=cohort.delta_norm > 0,
     )
 
 
@@ -269,6 +276,7 @@ def _nearly_duplicate(subject: Subject) -> Measure:
         slashes=False,
         formula=formula,
         sentence=f"{what}; below {near} % it is nearly that one.",
+        tested=subject.is_compared,
     )
 
 
@@ -296,6 +304,7 @@ def _nearly_replay(subject: Subject) -> Measure:
             f"{cosine_formula(own.replayed_product, own.norm, own.replayed_norm, rules.replay_permille, 1_000)}"
         ),
         sentence=f"{what}; another's above {threshold:g} is nearly that one again.",
+        tested=own.replayed not in (NO_SEAT, subject.seat),
     )
 
 
@@ -318,4 +327,5 @@ def _little(subject: Subject) -> Measure:
         sentence=(
             f"Its update has {value:.3g} % of the median length; below {rules.little_percent} % it is hardly anything."
         ),
+        tested=cohort.participants >= MIN_COHORT,
     )
