@@ -58,14 +58,15 @@ class FlowerNetwork:
             **(environment or {}),
         }
 
-    def start_superlink(self) -> None:
-        """Start the SuperLink and wait until it listens."""
+    def start_superlink(self, *, simulation: bool = False) -> None:
+        """Start the SuperLink and wait until it listens; one for simulations has no SuperNodes."""
         host, port = self.address.split(":")
         self._others.append(
             self._start(
                 "superlink",
                 "flower-superlink",
                 *("--insecure", "--host", host, "--port", port, "--disable-runtime-dependency-installation"),
+                *(["--simulation"] if simulation else []),
             )
         )
         deadline = time.monotonic() + _START_SECONDS
@@ -91,21 +92,26 @@ class FlowerNetwork:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
-    def run(self, app: Path, timeout: float = 300, **config: str | int) -> str:
-        """Run an app to its end; what its log says.
+    def run(self, app: Path, *, timeout: float = 300, simulate: int = 0, **config: str | int) -> str:
+        """Run an app to its end; what its log says. `simulate` nodes are virtual, of Flower's simulation engine.
 
         Raises:
             RuntimeError: if the run does not end well.
         """
-        return self.finish(self.begin(app, **config), timeout)
+        return self.finish(self.begin(app, simulate=simulate, **config), timeout)
 
-    def begin(self, app: Path, **config: str | int) -> subprocess.Popen[bytes]:
+    def begin(self, app: Path, *, simulate: int = 0, **config: str | int) -> subprocess.Popen[bytes]:
         """Begin to run an app; :meth:`finish` waits for it."""
         written = " ".join(
             f"{name.replace('_', '-')}={value}" if isinstance(value, int) else f"{name.replace('_', '-')}='{value}'"
             for name, value in config.items()
         )
-        return self._start("run", "flwr", "run", str(app), "local", "--stream", "--run-config", written)
+        federation = f"num-supernodes={simulate} client-resources-num-cpus=1 init-args-num-cpus=1"
+        return self._start(
+            "run",
+            *("flwr", "run", str(app), "local", "--stream", "--run-config", written),
+            *(["--federation-config", federation] if simulate else []),
+        )
 
     def finish(self, run: subprocess.Popen[bytes], timeout: float = 300) -> str:
         """Wait for a run to end; what its log says."""
@@ -166,6 +172,22 @@ def flower_network(
         network.start_superlink()
         for number, path in settings.items():
             network.start_node(number, path, len(settings))
+        yield network
+    finally:
+        network.stop()
+
+
+@contextmanager
+def flower_simulation(folder: Path, clients: Path) -> Iterator[FlowerNetwork]:
+    """A SuperLink that simulates its nodes.
+
+    Args:
+        folder: for its files.
+        clients: the folder with the clients' settings, ``0.toml`` and so on.
+    """
+    network = FlowerNetwork(folder, {"FEDBLOCKS_CLIENTS": str(clients), "RAY_USAGE_STATS_ENABLED": "0"})
+    try:
+        network.start_superlink(simulation=True)
         yield network
     finally:
         network.stop()
