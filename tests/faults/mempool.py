@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from eth_account import Account
+from eth_utils.address import to_checksum_address
 
 from fedblocks.chain.node import Anvil
 from fedblocks.chain.signers import LocalSigner
@@ -12,8 +13,8 @@ from fedblocks.chain.transactions import Call
 from fedblocks.types import Address, Wei
 from fedblocks.units import ether
 
-ONCE_ADDRESS = Address("0x00000000000000000000000000000000000000c1")  # type: ignore[arg-type]
-ONCE_CODE = "0x600054156" + "00c5760006000fd5b600160005500"
+ONCE_ADDRESS = to_checksum_address("0x00000000000000000000000000000000000000c1")
+ONCE_CODE = "0x60005415600c5760006000fd5b600160005500"
 """A contract that takes the first call and refuses every later one: if sload(0) != 0 revert; sstore(0, 1)."""
 
 

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from web3.exceptions import TransactionNotFound, Web3Exception
+from web3.exceptions import BadResponseFormat, BlockNotFound, TransactionNotFound
 
 from fedblocks.chain.connection import Connection, NodeRefused, NodeUnreachable, UnknownBlock
 from fedblocks.chain.outbox_records import (
@@ -43,7 +43,7 @@ from fedblocks.chain.transactions import Call, Receipt, TransactionPlan, Transac
 from fedblocks.types import Hash32
 
 _REFUSALS = 3
-_NODE_ERRORS = (NodeUnreachable, NodeRefused, UnknownBlock, Web3Exception)
+_NODE_ERRORS = (NodeUnreachable, NodeRefused, UnknownBlock, BlockNotFound, BadResponseFormat)
 
 
 class Outbox:
