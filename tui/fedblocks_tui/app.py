@@ -49,6 +49,7 @@ class Options:
 
     Attributes:
         operator: who acts; None is read-only.
+        account: whose money is looked at where nobody acts.
         link: the explorer's page for a transaction, an address or a block, None where the chain has no explorer.
         bell: whether a new slash or a critical alert rings.
         browse: opens a link.
@@ -56,6 +57,7 @@ class Options:
     """
 
     operator: Operator | None = None
+    account: Address | None = None
     link: Callable[[str, str], str | None] = lambda kind, value: None
     bell: bool = True
     browse: Callable[[str], bool] = webbrowser.open
@@ -258,13 +260,13 @@ class FedBlocksApp(App[None]):
 
     @property
     def own(self) -> Address | None:
-        """The account that acts."""
-        return None if self.options.operator is None else self.options.operator.address
+        """The account that acts, or is looked at."""
+        return self.options.account if self.options.operator is None else self.options.operator.address
 
     @property
     def role(self) -> str:
         """Who acts, for the header."""
-        return "read-only" if self.own is None else f"acts as {short(self.own)}"
+        return "read-only" if self.options.operator is None else f"acts as {short(self.own)}"
 
     def offer(self, actions: list[Action]) -> None:
         """Let somebody choose an action, if there is somebody."""
