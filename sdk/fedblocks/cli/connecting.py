@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 
 import click
 from eth_utils.address import is_hex_address, to_checksum_address
@@ -12,16 +13,17 @@ from eth_utils.address import is_hex_address, to_checksum_address
 from fedblocks.chain.connection import Connection, WrongChain
 from fedblocks.chain.signers import KeyfileSigner, Signer, find_keyfile, read_passphrase
 from fedblocks.chain.transactions import TransactionSender
-from fedblocks.cli.options import AccountChoice, Where
+from fedblocks.cli.options import AccountChoice, IndexChoice, Where
+from fedblocks.cli.output import talk
 from fedblocks.client import FedBlocks
 from fedblocks.contracts.v1 import V1_ARBITRUM, V1Deployment
 from fedblocks.deployments import Deployment
 from fedblocks.exceptions import FedBlocksError
-from fedblocks.types import Address
+from fedblocks.monitor.indexer import Progress
+from fedblocks.monitor.monitor import Monitor, ReadScores, index_database
+from fedblocks.monitor.subject import Subject
+from fedblocks.types import Address, BlockNumber
 from fedblocks.v1 import FedBlocksV1
-
-if TYPE_CHECKING:
-    pass
 
 
 class NobodyToAsk(FedBlocksError, PermissionError):
@@ -107,3 +109,99 @@ def address_of(account: AccountChoice) -> Address:
         raise NoAccount()
     signer = open_signer(account)
     return to_checksum_address(account.name) if signer is None else signer.address
+
+
+@contextmanager
+def open_monitor(
+    where: Where,
+    index: IndexChoice,
+    *,
+    confirmations: int = 0,
+    first_block: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Iterator[Monitor]:
+    """Open the index of the deployment that is meant, brought up to date unless that is not wanted.
+
+    Args:
+        where: which deployment, and the node to read on from.
+        index: which index.
+        confirmations: how many blocks to stay behind the newest one.
+        first_block: of version 1, where to begin; looked for when left out.
+        progress: told of each chunk of blocks; else it is shown on a terminal.
+
+    Raises:
+        NotIndexed, StoreNotFound: if nothing is to be read from the chain and nothing is there.
+    """
+    scores = None if index.data is None else _reader(index.data)
+    if where.is_v1:
+        v1 = connect_v1(where)
+        database = index_database(index.database)
+        begin = _first_block(v1, first_block)
+        monitor = Monitor.of_v1(v1, database, first_block=begin, confirmations=confirmations)
+    elif not index.update:
+        # No node is needed to show what is there.
+        subject = Subject.of(Deployment.load(where.deployment_path))
+        monitor = Monitor(subject, None, index_database(index.database, read_only=True))
+    else:
+        database = index_database(index.database)
+        monitor = Monitor.of(connect(where), database, confirmations=confirmations, read_scores=scores)
+    with monitor:
+        if index.update:
+            if progress is not None:
+                monitor.update(progress)
+            else:
+                with backfill_bar() as bar:
+                    monitor.update(bar)
+        yield monitor
+
+
+def _reader(data: str) -> ReadScores:
+    from fedblocks.monitor.published import read_scores
+    from fedblocks.rollup.blobs import BlobStore
+
+    return partial(read_scores, BlobStore(data))
+
+
+def _first_block(v1: FedBlocksV1, given: int | None) -> BlockNumber:
+    """The block in which version 1's registry was made: the first one at which it has code."""
+    if given is not None:
+        return BlockNumber(given)
+    registry, low, high = v1.staking.address, 0, v1.connection.block_number()
+    while low < high:
+        middle = (low + high) // 2
+        if v1.connection.code(registry, middle):
+            high = middle
+        else:
+            low = middle + 1
+    return BlockNumber(low)
+
+
+@contextmanager
+def backfill_bar() -> Iterator[Callable[[Progress], None]]:
+    """Shows a backfill on stderr: a bar on a terminal, a line now and then elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("reading blocks"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[events]} events"),
+    )
+    with Bar(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("blocks", total=None, events="0")
+        said = 0
+
+        def tell(each: Progress) -> None:
+            nonlocal said
+            total, done = each.target - each.first + 1, each.block - each.first + 1
+            bar.update(task, total=total, completed=done, events=f"{each.events:,}")
+            tenth = 10 * done // max(total, 1)
+            # What takes one chunk needs no words.
+            if not console.is_terminal and tenth > said and (done < total or said):
+                said = tenth
+                talk(f"block {each.block} of {each.target}, {each.events:,} events")
+
+        yield tell

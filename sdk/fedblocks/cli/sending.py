@@ -26,11 +26,15 @@ from fedblocks.chain.transactions import (
     TransactionSender,
 )
 from fedblocks.cli.connecting import NobodyToAsk, address_of, connect, connect_v1, open_signer
-from fedblocks.cli.options import SendingChoice, Where
+from fedblocks.cli.options import SendingChoice, Where, default_database, settings_of
 from fedblocks.cli.output import eth, plain, print_json, talk
 from fedblocks.client import FedBlocks
+from fedblocks.deployments import Deployment
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.explorers import explorer_link
+from fedblocks.monitor.monitor import Monitor, index_database
+from fedblocks.monitor.sources import NodeSource
+from fedblocks.monitor.subject import Subject
 from fedblocks.types import Address, Hash32, Wei
 from fedblocks.v1 import FedBlocksV1
 
@@ -61,13 +65,12 @@ class ShowingSender(TransactionSender):
         signer: Signer | None,
         address: Address,
         choice: SendingChoice,
-        *,
-        noted: Noted | None = None,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Make a sender; `sleep` passes the time between two looks at the price of gas."""
+        """Make a sender."""
         super().__init__(connection, signer, address=address, confirm=self._ask, dry_run=choice.dry_run)
-        self._choice, self._noted, self._sleep = choice, noted, sleep
+        self._choice = choice
+        self.noted: Noted | None = None
+        """Told of what is sent."""
         self._limit = None if choice.max_fee is None else Wei(choice.max_fee)
         self._current: TransactionPlan | None = None
         self.transactions: list[dict[str, Any]] = []
@@ -84,7 +87,7 @@ class ShowingSender(TransactionSender):
         """Simulate a call and price it, when gas costs no more than was allowed."""
         if self._choice.wait_for_fee:
             self._wait_for_price()
-        elif self._limit is not None and (now := self._asked_now()) > self._limit:
+        elif self._limit is not None and (now := self.market().asked) > self._limit:
             raise FeeTooHigh(call, now, self._limit)
         self._current = super().plan(call)
         self._show(self._current)
@@ -98,8 +101,8 @@ class ShowingSender(TransactionSender):
         def signed(transaction_hash: Hash32) -> None:
             if on_signed is not None:
                 on_signed(transaction_hash)
-            if self._noted is not None and self._current is not None:
-                self._noted(self._current, transaction_hash)
+            if self.noted is not None and self._current is not None:
+                self.noted(self._current, transaction_hash)
 
         try:
             receipt = super().send(call, nonce=nonce, on_signed=signed)
@@ -111,17 +114,11 @@ class ShowingSender(TransactionSender):
         self._tell(receipt)
         return receipt
 
-    def _asked_now(self) -> Wei:
-        """The least that gets a transaction into the next block."""
-        base_fee = self.connection.block().base_fee
-        offer, tip = super().price()
-        return offer if base_fee is None else Wei(base_fee + (tip or 0))
-
     def _wait_for_price(self) -> None:
         assert self._limit is not None
-        while (now := self._asked_now()) > self._limit:
+        while (now := self.market().asked) > self._limit:
             talk(f"gas costs {gwei(now)} gwei, waiting for {gwei(self._limit)}; nothing is sent yet", mark="yellow")
-            self._sleep(POLL_SECONDS)
+            pause(POLL_SECONDS)
 
     def _show(self, plan: TransactionPlan) -> None:
         call = plan.call
@@ -156,7 +153,9 @@ class ShowingSender(TransactionSender):
             return True
         if not sys.stdin.isatty():
             raise NobodyToAsk(f"whether to send {plan.call}", "say --yes to send without being asked, or --dry-run")
-        return click.confirm("Send it?", err=True, default=False)
+        # click's own prompt leaves a blank on stdout, which is for data.
+        click.echo("Send it? [y/N] ", err=True, nl=False)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     def _tell(self, receipt: Receipt) -> None:
         link = explorer_link(self.connection.chain_id, "tx", receipt.transaction_hash)
@@ -174,6 +173,11 @@ class ShowingSender(TransactionSender):
             "fee": receipt.fee,
             "explorer": link,
         }
+
+
+def pause(seconds: float) -> None:
+    """Let time pass between two looks at the price of gas."""
+    time.sleep(seconds)
 
 
 def gwei(wei: int) -> str:
@@ -218,10 +222,29 @@ class Sending:
             return None
 
 
+def _journal(connection: Connection, deployment: Deployment) -> Noted | None:
+    """What notes transactions in the index; None, with a warning, where that cannot be: sending goes on without."""
+    chosen = settings_of().get("database")
+    try:
+        database = index_database(default_database() if chosen is None else chosen.value)
+        subject = Subject.of(deployment)
+        monitor = Monitor(subject, NodeSource(connection, subject.addresses.values()), database)
+    except FedBlocksError as error:
+        talk(f"what is sent will not be noted in the index: {error}", mark="yellow")
+        return None
+    journal = monitor.journal
+
+    def noted(plan: TransactionPlan, transaction_hash: Hash32) -> None:
+        try:
+            journal.note_sent(transaction_hash, plan.sender, str(plan.call), plan.call.value)
+        except FedBlocksError as error:
+            talk(f"0x{transaction_hash.hex()} could not be noted in the index: {error}", mark="yellow")
+
+    return noted
+
+
 @contextmanager
-def connect_to_send(
-    where: Where, choice: SendingChoice, as_json: bool, *, noted: Noted | None = None
-) -> Iterator[Sending]:
+def connect_to_send(where: Where, choice: SendingChoice, as_json: bool) -> Iterator[Sending]:
     """Connect as somebody who sends; at the end, print what was sent on stdout.
 
     A dry run ends here without an error. Without --json the hashes are printed, one a line.
@@ -234,10 +257,12 @@ def connect_to_send(
     signer = open_signer(choice.account)
 
     def sender_of(connection: Connection) -> ShowingSender:
-        return ShowingSender(connection, signer, address, choice, noted=noted)
+        return ShowingSender(connection, signer, address, choice)
 
     fedblocks = connect_v1(where, sender_of) if where.is_v1 else connect(where, sender_of)
     assert isinstance(fedblocks.sender, ShowingSender)
+    if isinstance(fedblocks, FedBlocks) and not choice.dry_run:
+        fedblocks.sender.noted = _journal(fedblocks.connection, fedblocks.deployment)
     sending = Sending(fedblocks, fedblocks.sender)
     try:
         with suppress(DryRun):

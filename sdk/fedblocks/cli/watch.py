@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from fedblocks.aggregation.fixed_point import Int32Array
 from fedblocks.chain.connection import NodeRefused, NodeUnreachable
 from fedblocks.chain.transactions import TransactionSender
 from fedblocks.cli.connecting import connect, open_signer
@@ -120,7 +121,7 @@ def watch(
         WatchJournal(journal if signer is not None else None),
         tell,
         report_from=from_block,
-        genesis=dict(_genesis(fedblocks, each) for each in genesis),
+        genesis=dict(read_genesis(fedblocks, each) for each in genesis),
         max_demands=max_demands,
         confirmations=confirmations,
     )
@@ -143,7 +144,8 @@ def watch(
         raise click.exceptions.Exit(ExitCode.MISMATCH)
 
 
-def _genesis(fedblocks: FedBlocks, given: str):  # type: ignore[no-untyped-def]
+def read_genesis(fedblocks: FedBlocks, given: str) -> tuple[InstanceId, Int32Array]:
+    """The instance and the genesis model that ``INSTANCE=FILE`` stands for."""
     number, _, path = given.partition("=")
     if not number.isdigit() or not path:
         raise GenesisUnusable(given, "this is not INSTANCE=FILE")
@@ -152,4 +154,5 @@ def _genesis(fedblocks: FedBlocks, given: str):  # type: ignore[no-untyped-def]
         content = Path(path).read_bytes()
     except OSError as error:
         raise GenesisUnusable(given, error.strerror or str(error)) from error
-    return instance_id, decode_vector(content, VectorKind.MODEL, fedblocks.chain.instance(instance_id).d)
+    model = decode_vector(content, VectorKind.MODEL, fedblocks.chain.instance(instance_id).d)
+    return instance_id, model  # type: ignore[return-value]
