@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from logging import INFO, WARNING
 
 from flwr.app import Message, MessageType, RecordDict
@@ -18,7 +19,7 @@ from flwr.serverapp import Grid
 from fedblocks.engines.flower import wire
 from fedblocks.engines.flower.wire import AppModel
 from fedblocks.exceptions import FedBlocksError
-from fedblocks.rollup.actions import Reveal, recover_signer
+from fedblocks.rollup.actions import Reveal, recover_signer, update_commitment
 from fedblocks.rollup.entries import commit_entry
 from fedblocks.rollup.lists import SeatList, entries
 from fedblocks.rollup.stf import Commit
@@ -82,7 +83,8 @@ class FlowerEngine:
         commits: dict[Address, SignedCommit] = {}
         self._nodes = {}
         self.replies = []
-        for reply in self._exchange(requests):
+
+        def take(reply: Message) -> None:
             node = reply.metadata.src_node_id
             try:
                 commit = self._read_commit(reply, task)
@@ -92,12 +94,14 @@ class FlowerEngine:
                 log(WARNING, "FedBlocks: the answer of node %s is not used: %s", node, error)
                 if node in self._clients:
                     absent[self._clients[node]] = str(error)
-                continue
+                return
             self._clients[node] = commit.client
             # Of two nodes with one key the first counts; it is the one that is asked to reveal.
             if commit.client not in commits:
                 commits[commit.client], self._nodes[commit.client] = commit, node
                 self.replies.append(reply)
+
+        self._exchange(requests, take, lambda: len(commits) < len(clients))
         for client in clients:
             if client not in commits:
                 absent.setdefault(client, f"no node has answered for it within {self._timeout:g} seconds")
@@ -110,17 +114,20 @@ class FlowerEngine:
     def reveal(self, task: RoundTask, clients: Sequence[Address]) -> list[Reveal]:
         """Ask those who have committed to reveal; who does not answer in time is left out."""
         content = wire.reveal_request(task, self._entries(task))
-        asked = {self._nodes[client]: client for client in clients if client in self._nodes}
+        asked = [self._nodes[client] for client in clients if client in self._nodes]
         requests = [Message(content, node, MessageType.TRAIN) for node in asked]
         reveals: dict[Address, Reveal] = {}
-        for reply in self._exchange(requests):
-            client = asked.get(reply.metadata.src_node_id)
-            if client is None:
-                continue
+
+        def take(reply: Message) -> None:
             try:
-                reveals[client] = wire.read_reveal(_content(reply), task.context, client)
+                client, reveal = self._opened(reply, task, clients)
             except FedBlocksError as error:
-                log(WARNING, "FedBlocks: %s has not revealed: %s", client, error)
+                node = reply.metadata.src_node_id
+                log(WARNING, "FedBlocks: %s has not revealed: %s", self._clients.get(node, f"node {node}"), error)
+                return
+            reveals.setdefault(client, reveal)
+
+        self._exchange(requests, take, lambda: len(reveals) < len(clients))
         for client in clients:
             if client not in reveals:
                 log(WARNING, "FedBlocks: %s committed to epoch %s and did not reveal", client, task.epoch)
@@ -154,20 +161,54 @@ class FlowerEngine:
             contents[seat] = commit_entry(seat, task.context.cohort[seat], commit.commitment, commit.signature)
         return entries(contents, SeatList.COMMITS)
 
-    def _exchange(self, requests: Sequence[Message]) -> list[Message]:
-        """Send, and wait until all have answered or the time is up."""
-        waiting = set(self._grid.push_messages(requests))
-        # An empty number stands for a node that has gone since it was chosen.
-        waiting.discard("")
-        replies: list[Message] = []
+    def _opened(self, reply: Message, task: RoundTask, clients: Sequence[Address]) -> tuple[Address, Reveal]:
+        """Whose commitment a reveal opens: no node is believed to be the one that has committed."""
+        context, commits = task.context, self._commits()
+        first = self._clients.get(reply.metadata.src_node_id)
+        candidates = sorted(clients, key=lambda client: client != first)
+        reveal = wire.read_reveal(_content(reply), context, candidates[0])
+        for client in candidates:
+            seat = context.seat_of(client)
+            commitment = update_commitment(reveal.update_root, reveal.samples, reveal.salt, client)
+            if seat in commits and commits[seat].commitment == commitment:
+                return client, replace(reveal, seat=seat)
+        raise wire.Malformed("it opens no commitment of this epoch")
+
+    def _exchange(
+        self, requests: Sequence[Message], take: Callable[[Message], None], missing: Callable[[], bool]
+    ) -> None:
+        """Send, and take what comes back until nothing is missing, all have answered, or the time is up.
+
+        A SuperNode that was restarted comes back under another number; so whoever appears meanwhile is asked too.
+
+        Args:
+            requests: what is sent first.
+            take: is given each answer.
+            missing: whether anything still is.
+        """
+        if not requests:
+            return
+        content = requests[0].content
+        asked = {message.metadata.dst_node_id for message in requests}
+        waiting = self._push(requests)
         deadline = time.monotonic() + self._timeout
         while waiting and time.monotonic() < deadline:
-            arrived = list(self._grid.pull_messages(waiting))
-            waiting -= {message.metadata.reply_to_message_id for message in arrived}
-            replies += arrived
+            for reply in list(self._grid.pull_messages(waiting)):
+                waiting.discard(reply.metadata.reply_to_message_id)
+                take(reply)
+            if not missing():
+                return
+            late = [node for node in self._grid.get_node_ids() if node not in asked and node not in self._clients]
+            asked.update(late)
+            waiting |= self._push([Message(content, node, MessageType.TRAIN) for node in late])
             if waiting:
                 time.sleep(_POLL_SECONDS)
-        return replies
+
+    def _push(self, requests: Sequence[Message]) -> set[str]:
+        if not requests:
+            return set()
+        # An empty number stands for a node that has gone since it was chosen.
+        return {number for number in self._grid.push_messages(requests) if number}
 
 
 def _content(reply: Message) -> RecordDict:

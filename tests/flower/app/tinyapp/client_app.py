@@ -38,5 +38,5 @@ def _stall(partition: int, epoch: int) -> None:
     if folder := os.environ.get("TINYAPP_STALL"):
         asked = Path(folder) / f"{partition}-{epoch}"
         if asked.exists():
-            asked.rename(asked.with_suffix(".begun"))
+            asked.rename(asked.with_name(asked.name + ".begun"))
             time.sleep(600)
