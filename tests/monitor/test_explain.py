@@ -186,13 +186,14 @@ def test_the_money_is_the_same_three_times_or_a_contract_lies(run):
 
 def test_balances_that_do_not_agree_are_marked(run):
     good = Change(what="stake", before=STAKE, after=Wei(0), expected=-STAKE)
-    check = MoneyCheck(block=9000, taken=STAKE, received=STAKE, changes=(good,))
+    check = MoneyCheck(block=9000, taken=STAKE, received=STAKE, said=STAKE, changes=(good,))
     assert "are equal" in to_text(explained(run, 10, balances=check))
     bad = replace(check, changes=(good, replace(good, what="treasury", expected=-1)))
     text = to_text(explained(run, 10, balances=bad))
     assert "! treasury: 0.1 ETH before the block, 0 after it; the events say" in " ".join(text.split())
     assert "! Slash and change of balances differ." in text
     assert not replace(check, received=Wei(1)).agrees
+    assert not replace(check, said=Wei(1)).agrees
 
 
 def test_an_aggregator_that_lied_is_told(run):

@@ -58,20 +58,22 @@ class MoneyCheck:
 
     Attributes:
         block: where it happened.
-        taken: what the registry says that it took.
-        received: what the treasury says that it received with it.
+        taken: what the slash is said to have taken, and
+        received: the treasury to have received with it.
+        said: what the registry says that it took, in the transaction as the node has it.
         changes: of the client's stake, of the registry and of the treasury.
     """
 
     block: BlockNumber
     taken: Wei
     received: Wei | None
+    said: Wei
     changes: tuple[Change, ...]
 
     @property
     def agrees(self) -> bool:
         """Whether all numbers are one."""
-        return self.taken == self.received and all(each.agrees for each in self.changes)
+        return self.taken == self.received == self.said and all(each.agrees for each in self.changes)
 
 
 def check_slash_money(fedblocks: FedBlocks, slash: SlashView) -> MoneyCheck:
@@ -94,6 +96,15 @@ def check_slash_money(fedblocks: FedBlocks, slash: SlashView) -> MoneyCheck:
         block=block,
         taken=slash.amount,
         received=slash.received,
+        said=Wei(
+            sum(
+                event.amount
+                for event in events
+                if isinstance(event, StakeSlashed)
+                and event.client == slash.client
+                and event.transaction_hash == slash.slashed.transaction_hash
+            )
+        ),
         changes=(
             Change(
                 what=f"stake of {slash.client}",

@@ -18,12 +18,14 @@ from markupsafe import Markup
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.explorers import Kind, explorer_link
 from fedblocks.monitor.explain import Check, Explanation, Where, explain_slash, utc
+from fedblocks.monitor.explaining import history_of
 from fedblocks.monitor.read_model import Snapshot
 from fedblocks.monitor.reasons import REASONS
 from fedblocks.monitor.views import (
     EpochScores,
     EpochState,
     EpochView,
+    IndexedBlock,
     InstanceView,
     Measure,
     RewardView,
@@ -115,10 +117,15 @@ def render_report(
         UnknownInstance: if the index has no such instance.
     """
     report = gather(snapshot, instance_id, where=where, scores=scores, target_ppm=target_ppm)
+    return render(report, snapshot.block, chain_id=chain_id, target_ppm=target_ppm)
+
+
+def render(report: Report, block: IndexedBlock | None, *, chain_id: int, target_ppm: int | None = None) -> str:
+    """The page of what was gathered; arguments as for :func:`render_report`."""
     return _template().render(
         report=report,
         instance=report.instance,
-        block=snapshot.block,
+        block=block,
         chain_id=chain_id,
         target_ppm=target_ppm,
         link=lambda kind, value: _link(chain_id, kind, value),
@@ -181,21 +188,6 @@ def _explained(
     return explain_slash(
         slash, found.get(slash.header_hash), history_of(posting, epochs, found), epoch=posting, where=where
     )
-
-
-def history_of(
-    posting: EpochView | None, epochs: Sequence[EpochView], found: Mapping[Hash32, EpochScores]
-) -> tuple[EpochScores, ...]:
-    """The scores of the postings that one follows, the oldest first, back to the first that was not read."""
-    by_hash = {each.header_hash: each for each in epochs}
-    history: list[EpochScores] = []
-    while posting is not None:
-        posting = by_hash.get(posting.header.previous_header_hash)
-        known = found.get(posting.header_hash) if posting is not None else None
-        if known is None:
-            break
-        history.insert(0, known)
-    return tuple(history)
 
 
 def _seat_rows(
