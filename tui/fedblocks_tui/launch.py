@@ -125,13 +125,13 @@ def _open_index(where: Where, index: IndexChoice) -> Monitor:
 
 
 def _connect(where: Where, index: IndexChoice) -> Monitor:
-    from fedblocks.cli.connecting import connect, connect_v1
-    from fedblocks.contracts.v1 import V1_ARBITRUM
+    from fedblocks.cli.connecting import _first_block, connect, connect_v1
     from fedblocks.monitor.monitor import Monitor, index_database
 
     database = index_database(index.database)
     if where.is_v1:
-        return Monitor.of_v1(connect_v1(where), database, first_block=V1_ARBITRUM.first_block)
+        v1 = connect_v1(where)
+        return Monitor.of_v1(v1, database, first_block=_first_block(v1, None))
     return Monitor.of(connect(where), database, read_scores=_scores_from(index.data))
 
 

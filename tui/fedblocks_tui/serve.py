@@ -10,10 +10,11 @@ from __future__ import annotations
 import ipaddress
 import shlex
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 from textual_serve.server import Server
 
 from fedblocks.exceptions import FedBlocksError
@@ -40,9 +41,6 @@ class OwnPagesOnly(Server):
         return app
 
 
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
 def allowed_names(host: str, port: int, public_url: str) -> set[str]:
     """The names under which the server may be asked for."""
     names = {f"{host}:{port}", urlsplit(public_url).netloc}
@@ -61,13 +59,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _refuse_strangers(
-    host: str, port: int, public_url: str
-) -> Callable[[web.Request, _Handler], Awaitable[web.StreamResponse]]:
+def _refuse_strangers(host: str, port: int, public_url: str) -> Middleware:
     names = allowed_names(host, port, public_url)
 
     @web.middleware
-    async def check(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         origin = request.headers.get("Origin")
         if request.host not in names or (origin is not None and urlsplit(origin).netloc not in names):
             raise web.HTTPForbidden(text="this server answers its own pages only\n")
