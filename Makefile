@@ -11,13 +11,14 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PY_STAMP := $(VENV)/.installed
 NODE_STAMP := node_modules/.installed
 DATA_STAMP := .data/.fetched
+SYSTEM_STAMP := .data/.system
 
-.PHONY: help setup demo test lint types unit fuzz adversary mutants gas proof-costs coverage check abi vectors format constraints clean detection bench
+.PHONY: help setup flower demo test lint types unit fuzz adversary mutants gas proof-costs coverage check abi vectors format constraints clean detection bench
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
-setup: $(PY_STAMP) $(NODE_STAMP) $(DATA_STAMP) ## Install everything (quick when nothing changed)
+setup: $(PY_STAMP) $(NODE_STAMP) $(DATA_STAMP) $(SYSTEM_STAMP) $(if $(CI),flower) ## Install everything (quick when nothing changed)
 
 $(PY_STAMP): pyproject.toml constraints.txt scripts/setup/python.sh
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" bash scripts/setup/python.sh
@@ -31,6 +32,13 @@ $(DATA_STAMP): scripts/setup/data.sh
 	@bash scripts/setup/data.sh
 	@mkdir -p .data && touch $@
 
+$(SYSTEM_STAMP): scripts/setup/system.sh
+	@bash scripts/setup/system.sh
+	@mkdir -p .data && touch $@
+
+flower: ## Install Flower into an environment of its own (quick when nothing changed)
+	@PYTHON="$(PYTHON)" bash scripts/setup/flower.sh
+
 demo: setup ## Run the whole protocol on this machine and watch it
 	@$(BIN)/fedblocks demo $(ARGS)
 
@@ -43,7 +51,7 @@ lint: $(PY_STAMP) ## ruff, the direction of dependencies, static analysis of the
 	$(BIN)/python scripts/check_contracts.py
 	$(BIN)/python scripts/export_vectors.py --check
 
-types: $(PY_STAMP) ## mypy, strict, on the SDK
+types: $(PY_STAMP) ## mypy, strict, on SDK and terminal
 	$(BIN)/mypy
 
 unit: setup ## The tests alone (ARGS="-k name" selects)
@@ -91,4 +99,4 @@ constraints: ## Resolve the versions anew and write constraints.txt
 	@PYTHON="$(PYTHON)" bash scripts/setup/constraints.sh
 
 clean: ## Remove everything that set-up and tests made
-	rm -rf $(VENV) node_modules .data .build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-flower node_modules .data .build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
