@@ -6,6 +6,7 @@ waits for somebody a warning, what merely happened is news.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from fedblocks.monitor.read_model import Snapshot
@@ -14,8 +15,6 @@ from fedblocks.monitor.views import (
     Alert,
     ClientState,
     DemandState,
-    EpochState,
-    EpochView,
     InstanceState,
     Severity,
 )
@@ -61,13 +60,9 @@ def _missing_money(snapshot: Snapshot, subject: Subject, now: Timestamp) -> Iter
 
 def _unexecuted(snapshot: Snapshot, subject: Subject, now: Timestamp) -> Iterator[Alert]:
     """A final verdict whose client still has a stake: anyone may carry it out, until the stake is withdrawn."""
-    cohorts = {instance.instance_id: instance.cohort for instance in snapshot.instances()}
     told = set()
-    for epoch in snapshot.epochs():
-        if epoch.state is not EpochState.FINAL:
-            continue
-        for seat in epoch.new_slash_reasons:
-            address = cohorts[epoch.instance_id][seat]
+    for instance in snapshot.instances():
+        for address, epoch in instance.verdicts.items():
             client = snapshot.client(address)
             if client is None or client.at_stake == 0 or client.state is ClientState.SLASHED or address in told:
                 continue
@@ -75,10 +70,10 @@ def _unexecuted(snapshot: Snapshot, subject: Subject, now: Timestamp) -> Iterato
             leaving = client.withdrawable_at is not None
             yield Alert(
                 severity=Severity.CRITICAL if leaving else Severity.WARNING,
-                text=f"the verdict on {address} in epoch {epoch.epoch} of instance {epoch.instance_id} is final, and "
-                f"its stake is still there{' and on its way out' if leaving else ''}",
-                what_to_do=f"fedblocks slash execute {epoch.instance_id}",
-                instance_id=epoch.instance_id,
+                text=f"the verdict on {address} in epoch {epoch} of instance {instance.instance_id} is final, and its "
+                f"stake is still there{' and on its way out' if leaving else ''}",
+                what_to_do=f"fedblocks slash execute {instance.instance_id}",
+                instance_id=instance.instance_id,
                 client=address,
             )
 
@@ -105,18 +100,17 @@ def _demands(snapshot: Snapshot, subject: Subject, now: Timestamp) -> Iterator[A
 
 
 def _finalizable(snapshot: Snapshot, subject: Subject, now: Timestamp) -> Iterator[Alert]:
-    due: dict[int, list[EpochView]] = {}
-    for epoch in snapshot.epochs():
-        if epoch.state is EpochState.FINALIZABLE:
-            due.setdefault(epoch.instance_id, []).append(epoch)
-    for epochs in due.values():
-        numbers = ", ".join(str(epoch.epoch) for epoch in epochs)
-        yield Alert(
-            severity=Severity.INFO,
-            text=f"epoch {numbers} of instance {epochs[0].instance_id} can be made final",
-            what_to_do=f"fedblocks finalize {epochs[0].instance_id}",
-            instance_id=epochs[0].instance_id,
-        )
+    for instance in snapshot.instances():
+        if instance.finalizable_epochs:
+            first = instance.finalized_epochs + 1
+            last = instance.finalized_epochs + instance.finalizable_epochs
+            which = f"epoch {first}" if first == last else f"epochs {first} to {last}"
+            yield Alert(
+                severity=Severity.INFO,
+                text=f"{which} of instance {instance.instance_id} can be made final",
+                what_to_do=f"fedblocks finalize {instance.instance_id}",
+                instance_id=instance.instance_id,
+            )
 
 
 def _unsettled(snapshot: Snapshot, subject: Subject, now: Timestamp) -> Iterator[Alert]:
@@ -149,6 +143,9 @@ def _silent(snapshot: Snapshot, subject: Subject, now: Timestamp) -> Iterator[Al
 
 
 def _unclaimed(snapshot: Snapshot, subject: Subject, now: Timestamp) -> Iterator[Alert]:
+    unclaimed = Counter(
+        each.instance_id for each in snapshot.rewards() if each.credited - each.claimed - each.forfeited > 0
+    )
     for instance in snapshot.instances():
         if instance.state is not InstanceState.SETTLED or instance.settled is None:
             continue
@@ -162,12 +159,10 @@ def _unclaimed(snapshot: Snapshot, subject: Subject, now: Timestamp) -> Iterator
                 what_to_do=f"fedblocks job claim {instance.instance_id}",
                 instance_id=instance.instance_id,
             )
-        rewards = snapshot.rewards(instance_id=instance.instance_id)
-        waiting = [each for each in rewards if each.credited - each.claimed - each.forfeited > 0]
-        if waiting:
+        if waiting := unclaimed[instance.instance_id]:
             yield Alert(
                 severity=Severity.INFO,
-                text=f"{len(waiting)} of instance {instance.instance_id}'s clients have not claimed their pay",
+                text=f"{waiting} of instance {instance.instance_id}'s clients have not claimed their pay",
                 what_to_do=f"fedblocks job claim {instance.instance_id}, as the client",
                 instance_id=instance.instance_id,
             )

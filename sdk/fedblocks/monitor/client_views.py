@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from fedblocks.monitor.cache import ReadCache
 from fedblocks.monitor.projections import State, place_from
-from fedblocks.monitor.projections.instances import shares_of
 from fedblocks.monitor.views import ClientState, ClientView
 from fedblocks.types import Address, Timestamp, Wei
 
@@ -49,21 +48,19 @@ class Ledger:
     """The earnings of all clients.
 
     Attributes:
-        clients_fee: what the clients of an epoch share.
         strikes: what the counters of each running instance's clients stand at, by instance.
     """
 
-    clients_fee: int
     strikes: Mapping[str, Mapping[str, int]]
     earnings: dict[str, Earnings] = field(default_factory=dict)
 
-    def add(self, cache: ReadCache, key: str, state: State) -> None:
+    def add(self, key: str, state: State) -> None:
         """Count an instance in."""
-        shares = cache.view("shares", key, (state,), lambda: shares_of(state, self.clients_fee))
         settled = state["settled"] is not None
         strikes = {} if settled else self.strikes.get(key, {})
-        rewards = state["rewards"]
-        for client, (accepted, excluded, pay) in shares.items():
+        rewards, condemned = state["rewards"], state["condemned"]
+        for seat, client in enumerate(state["cohort"]):
+            accepted, excluded, pay = state["tallies"][seat]
             own = self.earnings.get(client)
             if own is None:
                 own = self.earnings[client] = Earnings()
@@ -72,13 +69,14 @@ class Ledger:
             own.excluded += excluded
             if not settled:
                 own.running += 1
-                own.pending += pay
+                # Nothing for whom a final verdict of the instance is against.
+                own.pending += 0 if client in condemned else pay
             if client in strikes:
                 own.strikes = max(own.strikes or 0, strikes[client])
-            if (reward := rewards.get(client)) is not None:
-                own.credited += reward["credited"]
-                own.claimed += reward["claimed"]
-                own.forfeited += reward["forfeited"]
+            if (reward := rewards.get(str(seat))) is not None:
+                own.credited += reward[1]
+                own.claimed += reward[2]
+                own.forfeited += reward[3]
 
 
 def client_views(
@@ -86,7 +84,7 @@ def client_views(
 ) -> tuple[ClientView, ...]:
     """All clients, in the order in which they first staked."""
     for key, state in instances:
-        ledger.add(cache, key, state)
+        ledger.add(key, state)
     ordered = sorted(clients.items(), key=lambda item: item[1]["first"])
     views = []
     for address, state in ordered:

@@ -24,7 +24,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from fedblocks.chain.connection import BlockHeader, NodeRefused, NodeUnreachable, UnknownBlock
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.monitor.projections import Entry, State
-from fedblocks.monitor.routes import Entity, Router
+from fedblocks.monitor.routes import BY_INSTANCE, Entity, Router
 from fedblocks.monitor.sources import LogSource, RawLog
 from fedblocks.monitor.stored import arguments_to_json
 from fedblocks.monitor.subject import Subject
@@ -345,7 +345,13 @@ class Indexer:
                 .where(after[1], events.c.block > ancestor.number)
                 .distinct()
             ).all()
-            changed |= {("instance", str(row.instance_id)) for row in lost if row.instance_id is not None}
+            changed |= {
+                (kind, str(row.instance_id))
+                for kind in BY_INSTANCE
+                if kind in self._router.projections
+                for row in lost
+                if row.instance_id is not None
+            }
             changed |= {("slash", bytes(row.transaction_hash).hex()) for row in lost}
             for table in (links, events):
                 connection.execute(

@@ -5,8 +5,10 @@ What depends on the time - whether an epoch could be made final - is told by the
 
 from __future__ import annotations
 
+import binascii
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from struct import Struct
 
 from fedblocks.contracts.model_parameter_chain import PostedHeader
 from fedblocks.monitor.projections import PlaceJson, State, place_from
@@ -20,10 +22,12 @@ from fedblocks.monitor.views import (
     Place,
     RewardView,
 )
-from fedblocks.seats import SlashReason, unpack_reasons
-from fedblocks.types import Address, Bitmap, EpochNumber, Hash32, InstanceId, Seat, Timestamp, Wei
+from fedblocks.seats import unpack_reasons
+from fedblocks.types import EpochNumber, Hash32, InstanceId, Timestamp, Wei
 
-_HEADER_FIELDS = [(field.name, "Hash32" in str(field.type)) for field in fields(PostedHeader)]
+_HEADER_FIELDS = [field.name for field in fields(PostedHeader)]
+_NUMBERS = [field.type != "Hash32" for field in fields(PostedHeader)]
+_WORDS = Struct("32s" * len(_HEADER_FIELDS))
 
 
 @dataclass(frozen=True)
@@ -64,10 +68,9 @@ def instance_state(state: State) -> InstanceState:
     return InstanceState.TRAINING if state["bonds"] else InstanceState.FUNDED
 
 
-def instance_view(instance_id: InstanceId, state: State) -> InstanceView:
-    """An instance."""
-    settled = state["settled"]
-    postings, standing = state["epochs"], state["posted"]
+def instance_view(instance_id: InstanceId, state: State, due: int) -> InstanceView:
+    """An instance, of whose pending epochs some are due."""
+    settled, metrics = state["settled"], state["metrics"]
     return InstanceView(
         instance_id=instance_id,
         user=state["user"],
@@ -79,10 +82,10 @@ def instance_view(instance_id: InstanceId, state: State) -> InstanceView:
         rules_hash=_hash(state["rules"]),
         cohort=tuple(state["cohort"]),
         number_of_epochs=state["number_of_epochs"],
-        posted_epochs=len(standing),
+        posted_epochs=len(metrics),
         finalized_epochs=state["final"],
-        overturned_epochs=len(postings) - len(standing),
-        accuracy_ppm=postings[standing[-1]]["metric"] if standing else None,
+        overturned_epochs=len(state["overturned"]),
+        accuracy_ppm=metrics[-1] if metrics else None,
         base_fee=Wei(state["base_fee"]),
         escrow=Wei(state["escrow"]),
         billed_epochs=None if settled is None else settled["billed"],
@@ -95,21 +98,28 @@ def instance_view(instance_id: InstanceId, state: State) -> InstanceView:
         last_activity=place_from(state["last"]),
         settled=None if settled is None else place_from(settled["at"]),
         alive_at=Timestamp(state["alive_at"]),
+        finalizable_epochs=due,
+        verdicts={client: EpochNumber(verdict["epoch"]) for client, verdict in state["condemned"].items()},
     )
 
 
-def epoch_views(instance_id: InstanceId, state: State, now: Timestamp, holds: Holds) -> tuple[EpochView, ...]:
-    """Every posting of every epoch, in the order in which they were posted."""
-    finalizable = set()
-    for index in state["posted"][state["final"] :]:
-        posting = state["epochs"][index]
-        # They become final one after the other: one that is held holds all after it.
+def due_epochs(state: State, now: Timestamp, holds: Holds) -> int:
+    """How many of an instance's pending epochs could be made final now, one after the other."""
+    due = 0
+    for posting in state["pending"]:
+        # One that is held holds all after it.
         if now < posting["finalizable_at"] or holds.hold(posting["header_hash"], now):
             break
-        finalizable.add(index)
+        due += 1
+    return due
+
+
+def epoch_views(instance_id: InstanceId, state: State, due: int) -> tuple[EpochView, ...]:
+    """Every posting of every epoch, in the order in which they were posted; `state` is that of its epochs."""
+    finalizable = set(state["standing"][state["final"] : state["final"] + due])
     return tuple(
         _epoch_view(instance_id, posting, may_be_final=index in finalizable)
-        for index, posting in enumerate(state["epochs"])
+        for index, posting in enumerate(state["postings"])
     )
 
 
@@ -121,20 +131,20 @@ def _epoch_view(instance_id: InstanceId, posting: State, *, may_be_final: bool) 
     else:
         state = EpochState.FINALIZABLE if may_be_final else EpochState.POSTED
     challenger, fraud_case = posting["proof"] or (None, None)
-    header = _header(bytes.fromhex(posting["header"]))
+    header = _header(posting["header"])
     return EpochView(
         instance_id=instance_id,
         epoch=EpochNumber(posting["epoch"]),
-        attempt=posting["attempt"],
+        attempt=header.attempt,
         state=state,
         aggregator=posting["aggregator"],
         header_hash=Hash32(bytes.fromhex(posting["header_hash"])),
         header=header,
         data_locator=header.data_locator,
-        accuracy_ppm=posting["metric"],
-        participants=Bitmap(posting["participants"]),
-        excluded=Bitmap(posting["excluded"]),
-        new_slash_reasons=unpack_reasons(posting["new_reasons"]),
+        accuracy_ppm=header.metric,
+        participants=header.participants,
+        excluded=header.excluded,
+        new_slash_reasons=unpack_reasons(posting["new_reasons"]) if posting["new_reasons"] else {},
         finalizable_at=Timestamp(posting["finalizable_at"]),
         posted=place_from(posting["posted"]),
         finalized=_place(posting["final"]),
@@ -144,14 +154,12 @@ def _epoch_view(instance_id: InstanceId, posting: State, *, may_be_final: bool) 
     )
 
 
-def _header(words: bytes) -> PostedHeader:
-    values = (words[start : start + 32] for start in range(0, len(words), 32))
-    return PostedHeader(
-        **{
-            name: value if is_hash else int.from_bytes(value, "big")
-            for (name, is_hash), value in zip(_HEADER_FIELDS, values, strict=True)
-        }  # type: ignore[arg-type]  # the field's own type says which of the two
-    )
+def _header(text: str) -> PostedHeader:
+    words = _WORDS.unpack(binascii.a2b_base64(text))
+    values = [
+        int.from_bytes(word, "big") if is_number else word for is_number, word in zip(_NUMBERS, words, strict=True)
+    ]
+    return PostedHeader(**dict(zip(_HEADER_FIELDS, values, strict=True)))  # type: ignore[arg-type]
 
 
 def bond_views(instance_id: InstanceId, state: State) -> Iterable[BondView]:
@@ -170,16 +178,14 @@ def bond_views(instance_id: InstanceId, state: State) -> Iterable[BondView]:
 def challenge_views(instance_id: InstanceId, state: State) -> Iterable[ChallengeView]:
     """The epochs of an instance that were proved wrong; those that only fell with one are not among them."""
     for challenge in state["challenges"]:
-        posting = state["epochs"][challenge["posting"]]
-        challenger, fraud_case = posting["proof"]
         yield ChallengeView(
             instance_id=instance_id,
-            epoch=EpochNumber(posting["epoch"]),
-            attempt=posting["attempt"],
-            fraud_case=fraud_case,
-            challenger=challenger,
-            aggregator=posting["aggregator"],
-            header_hash=Hash32(bytes.fromhex(posting["header_hash"])),
+            epoch=EpochNumber(challenge["epoch"]),
+            attempt=challenge["attempt"],
+            fraud_case=challenge["case"],
+            challenger=challenge["challenger"],
+            aggregator=challenge["aggregator"],
+            header_hash=Hash32(bytes.fromhex(challenge["header_hash"])),
             reward=Wei(challenge["reward"]),
             treasury=Wei(challenge["treasury"]),
             overturned=place_from(challenge["overturned"]),
@@ -188,34 +194,17 @@ def challenge_views(instance_id: InstanceId, state: State) -> Iterable[Challenge
 
 def reward_views(instance_id: InstanceId, state: State) -> Iterable[RewardView]:
     """What an instance's clients were credited, in the order of their seats."""
-    for client in state["cohort"]:
-        if (reward := state["rewards"].get(client)) is not None:
+    for seat, client in enumerate(state["cohort"]):
+        if (reward := state["rewards"].get(str(seat))) is not None:
+            epochs, credited, claimed, forfeited = reward
             yield RewardView(
                 instance_id=instance_id,
                 client=client,
-                epochs=reward["epochs"],
-                credited=Wei(reward["credited"]),
-                claimed=Wei(reward["claimed"]),
-                forfeited=Wei(reward["forfeited"]),
+                epochs=epochs,
+                credited=Wei(credited),
+                claimed=Wei(claimed),
+                forfeited=Wei(forfeited),
             )
-
-
-def final_posting(state: State, epoch: int) -> State | None:
-    """The posting of an epoch that became final."""
-    if not 0 < epoch <= state["final"]:
-        return None
-    found: State = state["epochs"][state["posted"][epoch - 1]]
-    return found
-
-
-def verdicts(state: State) -> Mapping[Address, tuple[EpochNumber, SlashReason]]:
-    """Against whom a verdict is final."""
-    return {client: (EpochNumber(epoch), SlashReason(reason)) for client, (epoch, reason) in state["condemned"].items()}
-
-
-def seat_in(state: State, client: str) -> Seat | None:
-    """A client's seat."""
-    return Seat(state["cohort"].index(client)) if client in state["cohort"] else None
 
 
 def _place(json: PlaceJson | None) -> Place | None:

@@ -137,9 +137,11 @@ def read_scores_of(
     return None if content is None else scores_from_json(content)
 
 
-def read_strikes(connection: Connection, deployment: int) -> dict[tuple[int, bytes], dict[str, Any]]:
-    """The strikes of every epoch whose figures were read, by instance and header."""
+def read_strikes(connection: Connection, deployment: int) -> dict[tuple[int, int, bytes], dict[str, Any]]:
+    """The strikes of every epoch whose figures were read, by instance, epoch and header."""
     rows: Iterable[Any] = connection.execute(
-        select(scores.c.instance_id, scores.c.header_hash, scores.c.strikes).where(scores.c.deployment == deployment)
+        select(scores.c.instance_id, scores.c.epoch, scores.c.header_hash, scores.c.strikes).where(
+            scores.c.deployment == deployment
+        )
     )
-    return {(row.instance_id, bytes(row.header_hash)): row.strikes for row in rows}
+    return {(row.instance_id, row.epoch, bytes(row.header_hash)): row.strikes for row in rows}

@@ -19,7 +19,10 @@ from fedblocks.types import ZERO_ADDRESS, Address, Timestamp
 PARTY = "party"
 BY_ACCOUNT = ("client", "challenger")
 """The kinds whose events are among those that concern an account; ``demand`` and ``treasury`` have links of their own,
-an instance's events name it, and a slash's are those of its transaction."""
+a slash's events are those of its transaction, and"""
+
+BY_INSTANCE = ("instance", "epochs")
+"""... those of these kinds name the instance."""
 
 Entity = tuple[str, str]
 """Kind and key."""
@@ -59,7 +62,7 @@ class Router:
         """The query for an entity's events, in the chain's order; there may be others among them."""
         kind, key = entity
         query = select_events(deployment)
-        if kind == "instance":
+        if kind in BY_INSTANCE:
             query = query.where(events.c.instance_id == int(key))
         elif kind == "slash":
             query = query.where(events.c.transaction_hash == bytes.fromhex(key))

@@ -6,6 +6,7 @@ at and whatever the indexer writes meanwhile. It belongs to the thread that open
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
@@ -20,11 +21,10 @@ from fedblocks.monitor.instance_views import (
     Holds,
     bond_views,
     challenge_views,
+    due_epochs,
     epoch_views,
-    final_posting,
     instance_view,
     reward_views,
-    seat_in,
 )
 from fedblocks.monitor.journal import read_own, read_scores_of, read_strikes
 from fedblocks.monitor.projections import State, place_from
@@ -52,7 +52,7 @@ from fedblocks.monitor.views import (
     TreasuryView,
 )
 from fedblocks.seats import SlashReason
-from fedblocks.types import Address, EpochNumber, Hash32, InstanceId, Timestamp, Wei
+from fedblocks.types import Address, EpochNumber, Hash32, InstanceId, Seat, Timestamp, Wei
 
 T = TypeVar("T")
 
@@ -99,7 +99,7 @@ class IndexSnapshot:
         """All clients, in the order in which they first staked."""
 
         def make() -> tuple[ClientView, ...]:
-            ledger = Ledger(self.subject.clients_fee, self._strikes())
+            ledger = Ledger(self._strikes())
             return client_views(self._states("client"), self._instances(), ledger, self._cache)
 
         return self._whole("clients", make)
@@ -140,12 +140,14 @@ class IndexSnapshot:
         """Every posting of every epoch, overturned ones included."""
 
         def make() -> tuple[EpochView, ...]:
-            views = [view for key, state in self._instances() for view in self._epochs(key, state)]
+            states = self._states("epochs").items()
+            views = [view for key, state in states for view in self._epochs(key, state)]
             return tuple(sorted(views, key=lambda view: (view.posted.block, view.posted.log_index)))
 
         if instance_id is None:
             return self._whole("epochs", make)
-        return tuple(view for key, state in self._instances(instance_id) for view in self._epochs(key, state))
+        state = self._state("epochs", str(instance_id))
+        return () if state is None else self._epochs(str(instance_id), state)
 
     def rewards(
         self, *, instance_id: InstanceId | None = None, client: Address | None = None
@@ -231,7 +233,7 @@ class IndexSnapshot:
     def unscored(self) -> tuple[EpochView, ...]:
         """The postings whose figures were not read, in the order in which they were posted."""
         known = read_strikes(self._connection, self._deployment)
-        return tuple(view for view in self.epochs() if (view.instance_id, view.header_hash) not in known)
+        return tuple(view for view in self.epochs() if (view.instance_id, view.epoch, view.header_hash) not in known)
 
     def alerts(self) -> tuple[Alert, ...]:
         """What somebody should look at, the worst first."""
@@ -257,6 +259,14 @@ class IndexSnapshot:
 
         return self._whole(f"states of {kind}", make)
 
+    def _state(self, kind: str, key: str) -> State | None:
+        text = self._connection.scalar(
+            select(entities.c.state).where(
+                entities.c.deployment == self._deployment, entities.c.kind == kind, entities.c.key == key
+            )
+        )
+        return None if text is None else json.loads(text)
+
     def _instances(self, instance_id: InstanceId | None = None) -> list[tuple[str, State]]:
         states = self._states("instance")
         if instance_id is not None:
@@ -269,16 +279,15 @@ class IndexSnapshot:
             yield from make(InstanceId(int(key)), state)
 
     def _instance_view(self, key: str, state: State) -> InstanceView:
-        return self._cache.view("instance", key, (state,), lambda: instance_view(InstanceId(int(key)), state))
+        due = self._due(key)
+        return self._cache.view("instance", key, (state, due), lambda: instance_view(InstanceId(int(key)), state, due))
 
     def _epochs(self, key: str, state: State) -> tuple[EpochView, ...]:
-        holds, now = self._holds(), self.now
-        pending = [state["epochs"][index] for index in state["posted"][state["final"] :]]
-        # The views change with the state, and with the time only by what it does to the pending ones.
-        due = [now >= posting["finalizable_at"] and not holds.hold(posting["header_hash"], now) for posting in pending]
-        return self._cache.view(
-            "epochs", key, (state, due), lambda: epoch_views(InstanceId(int(key)), state, now, holds)
-        )
+        due = self._due(key)
+        return self._cache.view("epochs", key, (state, due), lambda: epoch_views(InstanceId(int(key)), state, due))
+
+    def _due(self, key: str) -> int:
+        return due_epochs(self._states("instance")[key], self.now, self._holds())
 
     def _holds(self) -> Holds:
         parameters = self.subject.parameters
@@ -287,36 +296,34 @@ class IndexSnapshot:
 
     def _strikes(self) -> Mapping[str, Mapping[str, int]]:
         """The strikes in the last epoch of each running instance whose figures were read."""
-        known = read_strikes(self._connection, self._deployment)
-        if not known:
-            return {}
-        found: dict[str, Mapping[str, int]] = {}
-        for key, state in self._instances():
-            for index in reversed(state["posted"]):
-                header_hash = bytes.fromhex(state["epochs"][index]["header_hash"])
-                if (strikes := known.get((int(key), header_hash))) is not None:
-                    found[key] = strikes
-                    break
-        return found
+        found: dict[str, tuple[int, Mapping[str, int]]] = {}
+        instances = self._states("instance")
+        for (instance_id, epoch, header_hash), strikes in read_strikes(self._connection, self._deployment).items():
+            state = instances.get(str(instance_id))
+            if state is None or header_hash.hex() in state["overturned"] or epoch > len(state["metrics"]):
+                continue
+            if epoch > found.get(str(instance_id), (0, {}))[0]:
+                found[str(instance_id)] = (epoch, strikes)
+        return {key: strikes for key, (_, strikes) in found.items()}
 
     def _slashes(self, transaction: str, state: State) -> Iterator[SlashView]:
         instances = self._states("instance")
         for slash in state["slashes"]:
             instance = instances.get(str(slash["instance"])) if slash["epoch"] is not None else None
-            posting = None if instance is None else final_posting(instance, slash["epoch"])
+            verdict = None if instance is None else instance["condemned"].get(slash["client"])
             yield SlashView(
                 client=slash["client"],
                 amount=Wei(slash["amount"]),
                 received=None if slash["received"] is None else Wei(slash["received"]),
                 instance_id=slash["instance"],
                 epoch=slash["epoch"],
-                seat=None if instance is None else seat_in(instance, slash["client"]),
+                seat=None if verdict is None else Seat(verdict["seat"]),
                 reason=None if slash["reason"] is None else SlashReason(slash["reason"]),
-                header_hash=None if posting is None else Hash32(bytes.fromhex(posting["header_hash"])),
-                attempt=None if posting is None else posting["attempt"],
-                aggregator=None if posting is None else posting["aggregator"],
-                posted=None if posting is None else place_from(posting["posted"]),
-                finalized=None if posting is None else place_from(posting["final"]),
+                header_hash=None if verdict is None else Hash32(bytes.fromhex(verdict["header_hash"])),
+                attempt=None if verdict is None else verdict["attempt"],
+                aggregator=None if verdict is None else verdict["aggregator"],
+                posted=None if verdict is None else place_from(verdict["posted"]),
+                finalized=None if verdict is None else place_from(verdict["final"]),
                 slashed=place_from(slash["slashed"]),
             )
 

@@ -17,7 +17,8 @@ def totals_of(snapshot: Snapshot, event_count: int) -> Totals:
     clients, instances, slashes = snapshot.clients(), snapshot.instances(), snapshot.slashes()
     by_client = Counter(client.state for client in clients)
     by_instance = Counter(instance.state for instance in instances)
-    by_epoch = Counter(epoch.state for epoch in snapshot.epochs())
+    posted, final = (sum(getattr(each, name) for each in instances) for name in ("posted_epochs", "finalized_epochs"))
+    due = sum(instance.finalizable_epochs for instance in instances)
     return Totals(
         events=event_count,
         clients={state: by_client[state] for state in ClientState},
@@ -26,7 +27,12 @@ def totals_of(snapshot: Snapshot, event_count: int) -> Totals:
         slashes=len(slashes),
         slashed=Wei(sum(slash.amount for slash in slashes)),
         instances={state: by_instance[state] for state in InstanceState},
-        epochs={state: by_epoch[state] for state in EpochState},
+        epochs={
+            EpochState.POSTED: posted - final - due,
+            EpochState.FINALIZABLE: due,
+            EpochState.FINAL: final,
+            EpochState.OVERTURNED: sum(instance.overturned_epochs for instance in instances),
+        },
         escrow=Wei(sum(instance.escrow for instance in instances if instance.state is not InstanceState.SETTLED)),
         bonds=Wei(sum(bond.held for bond in snapshot.bonds())),
         rewards_claimable=Wei(sum(client.claimable for client in clients if client.state is not ClientState.SLASHED)),

@@ -8,7 +8,7 @@ of its own. Amounts are Wei, times are the chain's, and what is not known is Non
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -133,6 +133,8 @@ class InstanceView:
         refunded: has been withdrawn.
         settled: when it was settled.
         alive_at: when its aggregator last gave a sign of life, or was named: what the liveness period is counted from.
+        finalizable_epochs: how many of its pending epochs could be made final now.
+        verdicts: against whom a verdict of it is final, and of which epoch.
     """
 
     instance_id: InstanceId
@@ -161,6 +163,8 @@ class InstanceView:
     last_activity: Place
     settled: Place | None = None
     alive_at: Timestamp | None = None
+    finalizable_epochs: int = 0
+    verdicts: Mapping[Address, EpochNumber] = field(default_factory=dict)
 
     def seat_of(self, client: Address) -> Seat | None:
         """A client's seat, None if it is not in the cohort."""

@@ -1,7 +1,7 @@
-"""An instance: its cohort, its epochs as they were posted, its bonds, and where its money went.
+"""An instance: its cohort, what its seats have earned, its bonds, and where its money went.
 
-Epochs are kept by posting: an epoch that was overturned stays, and is there again when it is posted anew. Overturning
-one takes back all that were posted after it; those fell with it and were not proved wrong themselves.
+The epochs themselves are in :mod:`fedblocks.monitor.projections.epochs`; here is what is counted of them. An instance
+is looked at far more often than all its headers are.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from fedblocks.contracts.reward_manager import (
 from fedblocks.contracts.slashing_manager import ClientSlashed, SlashClients
 from fedblocks.monitor.projections.projection import Entry, Keys, State
 from fedblocks.seats import seats_of
-from fedblocks.types import ZERO_ADDRESS
+from fedblocks.types import ZERO_ADDRESS, Wei
 
 _EVENTS = (
     InstanceFunded,
@@ -73,7 +73,9 @@ class Instances:
 
     kind = "instance"
 
-    def __init__(self) -> None:
+    def __init__(self, clients_fee: Wei) -> None:
+        """`clients_fee` is what the clients of a final epoch share."""
+        self._clients_fee = clients_fee
         self.routes: dict[type[ChainEvent], Keys] = dict.fromkeys(_EVENTS, _instance)
 
     def apply(self, state: State | None, entry: Entry) -> State | None:
@@ -84,6 +86,8 @@ class Instances:
         if isinstance(event, InstanceFunded):
             state |= {"user": event.user, "base_fee": event.base_fee, "escrow": event.escrow}
             state["cohort"] = list(event.clients)
+            # By seat: epochs accepted, epochs excluded, pay.
+            state["tallies"] = [[0, 0, 0] for _ in event.clients]
         elif isinstance(event, InstanceOpened):
             state |= {"user": event.user, "number_of_epochs": event.number_of_epochs}
         elif isinstance(event, InstanceConfigured):
@@ -98,6 +102,8 @@ class Instances:
             _bond(state, event, entry)
         elif isinstance(event, (EpochSubmitted, EpochFinalized, EpochOverturned, ClientSlashable)):
             _epoch(state, event, entry)
+            if isinstance(event, EpochFinalized):
+                _pay(state, event, self._clients_fee)
         elif isinstance(event, ClientSlashed):
             state["slashed_clients"] += 1
         elif isinstance(event, (FeesSettled, RewardCredited, RewardClaimed, RewardForfeited, RefundWithdrawn)):
@@ -144,9 +150,12 @@ def _nothing(entry: Entry) -> State:
         "d": None,
         "genesis": None,
         "rules": None,
-        "epochs": [],
-        "posted": [],
+        "tallies": [],
+        "metrics": [],
+        "pending": [],
         "final": 0,
+        "last_final": None,
+        "overturned": [],
         "condemned": {},
         "bonds": {},
         "challenges": [],
@@ -163,45 +172,35 @@ def _nothing(entry: Entry) -> State:
 def _epoch(
     state: State, event: EpochSubmitted | EpochFinalized | EpochOverturned | ClientSlashable, entry: Entry
 ) -> None:
-    postings, standing = state["epochs"], state["posted"]
+    pending = state["pending"]
     if isinstance(event, EpochSubmitted):
-        header = event.header
-        before = postings[standing[-1]]["reasons"] if standing else 0
-        standing.append(len(postings))
-        postings.append(
+        pending.append(
             {
                 "epoch": event.epoch,
-                "attempt": header.attempt,
+                "attempt": event.header.attempt,
                 "aggregator": event.aggregator,
                 "header_hash": event.header_hash.hex(),
-                "header": b"".join(map(_word, header.as_tuple())).hex(),
-                "metric": header.metric,
-                "participants": header.participants,
-                "excluded": header.excluded,
-                "reasons": header.slash_reasons,
-                # Only added to: the contract sees to that.
-                "new_reasons": header.slash_reasons ^ before,
                 "finalizable_at": event.finalizable_at,
                 "posted": entry.place,
-                "final": None,
-                "overturned": None,
-                "proof": None,
             }
         )
-        state["attempt"] = header.attempt
-    elif isinstance(event, EpochFinalized):
-        postings[standing[event.epoch - 1]]["final"] = entry.place
-        state["final"] = event.epoch
-    elif isinstance(event, ClientSlashable):
-        state["condemned"][event.client] = [event.epoch, int(event.reason)]
-    else:
-        wrong = standing[event.epoch - 1]
-        for index in standing[event.epoch - 1 :]:
-            postings[index]["overturned"] = entry.place
-        postings[wrong]["proof"] = [event.challenger, event.fraud_case]
-        del standing[event.epoch - 1 :]
+        state["metrics"].append(event.header.metric)
+        state["attempt"] = event.header.attempt
+    elif isinstance(event, EpochOverturned):
+        index = event.epoch - state["final"] - 1
+        wrong = pending[index]
+        # All that were posted after it are gone with it.
+        state["overturned"] += [posting["header_hash"] for posting in pending[index:]]
+        del pending[index:], state["metrics"][event.epoch - 1 :]
         state["attempt"] = event.attempt
-        state["challenges"].append({"posting": wrong, "reward": 0, "treasury": 0, "overturned": entry.place})
+        proof = {"challenger": event.challenger, "case": event.fraud_case, "overturned": entry.place}
+        state["challenges"].append({**wrong, **proof, "reward": 0, "treasury": 0})
+    elif isinstance(event, EpochFinalized):
+        state["last_final"] = pending.pop(0) | {"final": entry.place}
+        state["final"] = event.epoch
+    else:
+        verdict = {"reason": int(event.reason), "seat": state["cohort"].index(event.client)}
+        state["condemned"][event.client] = {**state["last_final"], **verdict}
 
 
 def _bond(state: State, event: BondDeposited | BondWithdrawn | BondSlashed, entry: Entry) -> None:
@@ -212,7 +211,7 @@ def _bond(state: State, event: BondDeposited | BondWithdrawn | BondSlashed, entr
         bond["withdrawn"] += event.amount
     else:
         bond["slashed"] += event.amount
-        # It is the same transaction that has overturned an epoch.
+        # The same transaction has overturned an epoch right before.
         state["challenges"][-1] |= {"reward": event.reward, "treasury": event.amount - event.reward}
 
 
@@ -231,38 +230,25 @@ def _money(
     if isinstance(event, RefundWithdrawn):
         state["refunded"] += event.amount
         return
-    reward = state["rewards"].setdefault(event.client, {"epochs": 0, "credited": 0, "claimed": 0, "forfeited": 0})
+    seat = str(state["cohort"].index(event.client))
+    # Epochs, credited, claimed, forfeited.
+    reward = state["rewards"].setdefault(seat, [0, 0, 0, 0])
     if isinstance(event, RewardCredited):
-        reward["epochs"] += event.epochs
-        reward["credited"] += event.amount
+        reward[0] += event.epochs
+        reward[1] += event.amount
     elif isinstance(event, RewardClaimed):
-        reward["claimed"] += event.amount
+        reward[2] += event.amount
     else:
-        reward["forfeited"] += event.amount
+        reward[3] += event.amount
 
 
-def _word(value: int | bytes) -> bytes:
-    return value if isinstance(value, bytes) else value.to_bytes(32, "big")
-
-
-def shares_of(state: State, clients_fee: int) -> dict[str, list[int]]:
-    """What every client of an instance has earned in its final epochs: accepted, excluded, pay.
-
-    The pay is what RewardManager will credit, by its formula: each epoch's part for the clients, divided by those that
-    were accepted and rounded down; nothing for a client against whom a verdict is final in the instance.
-    """
-    cohort, found = state["cohort"], {client: [0, 0, 0] for client in state["cohort"]}
-    for index in state["posted"][: state["final"]]:
-        posting = state["epochs"][index]
-        accepted = seats_of(posting["participants"] & ~posting["excluded"])
-        share = clients_fee // len(accepted) if accepted else 0
-        for seat in accepted:
-            figures = found[cohort[seat]]
-            figures[0] += 1
-            figures[2] += share
-        for seat in seats_of(posting["excluded"]):
-            found[cohort[seat]][1] += 1
-    for client in state["condemned"]:
-        if client in found:
-            found[client][2] = 0
-    return found
+def _pay(state: State, event: EpochFinalized, clients_fee: int) -> None:
+    """Count an epoch's pay, by RewardManager's formula: the clients' part of the fee, divided by those accepted."""
+    accepted = seats_of(event.participants & ~event.excluded)
+    share = clients_fee // len(accepted) if accepted else 0
+    for seat in accepted:
+        tally = state["tallies"][seat]
+        tally[0] += 1
+        tally[2] += share
+    for seat in seats_of(event.excluded):
+        state["tallies"][seat][1] += 1
