@@ -9,6 +9,7 @@ import click
 
 from fedblocks.cli.exit_codes import ExitCode
 from fedblocks.cli.options import (
+    ADDRESS,
     EPOCH,
     INSTANCE,
     SendingChoice,
@@ -22,7 +23,7 @@ from fedblocks.cli.output import talk
 from fedblocks.cli.sending import Sending, connect_to_send
 from fedblocks.contracts.model_parameter_chain import EpochFinalized, EpochOverturned, EpochSubmitted
 from fedblocks.exceptions import FedBlocksError
-from fedblocks.types import InstanceId
+from fedblocks.types import Address, InstanceId
 
 if TYPE_CHECKING:
     from fedblocks.rollup.fraud.cases import Challenge
@@ -80,7 +81,7 @@ def challenge(
         talk(f"epoch {epoch} of instance {instance} is wrong: {fault.case.name.lower()}: {fault.found}", mark="red")
         contract = context.fedblocks.watched.verifiers[fault.contract]
         contract.execute(fault.function, *fault.arguments)
-        talk("overturned; `fedblocks watch` collects the reward, or call ModelParameterChain.claimChallengeReward")
+        talk("overturned; `fedblocks collect` gets the reward paid out")
     if wrong and sending.dry_run:
         raise click.exceptions.Exit(ExitCode.MISMATCH)
 
@@ -125,3 +126,34 @@ def _fault(context: Sending, instance_id: InstanceId, epoch: int, data: str, gen
             raise CannotJudge(instance_id, epoch, why)
         return checked.finding
     return None
+
+
+class NothingToCollect(FedBlocksError, LookupError):
+    """An account has nothing coming from challenges and demands."""
+
+    def __init__(self, address: Address) -> None:
+        super().__init__(f"{address} has no reward of a challenge and no deposit of a demand to collect")
+
+
+@click.command()
+@click.option("--receiver", type=ADDRESS, help="Who is paid.  [default: the account]")
+@network_options
+@sending_options
+@json_option
+def collect(receiver: Address | None, where: Where, sending: SendingChoice, as_json: bool) -> None:
+    """Get paid what your challenges have earned, and what your demands have got back.
+
+    \b
+    fedblocks collect --deployment FILE --account alice
+    """
+    with connect_to_send(where, sending, as_json) as context:
+        chain, demands = context.fedblocks.chain, context.fedblocks.demands
+        at = context.fedblocks.connection.block().number
+        rewards, deposits = chain.challenge_rewards(context.address, at), demands.credits(context.address, at)
+        context.result |= {"rewards": rewards, "deposits": deposits}
+        if not rewards and not deposits:
+            raise NothingToCollect(context.address)
+        if rewards:
+            context.attempt(lambda: chain.claim_challenge_reward(receiver))
+        if deposits:
+            context.attempt(lambda: demands.withdraw(receiver))

@@ -62,6 +62,7 @@ def show(as_json: bool) -> None:
     """Print each value and where it comes from; API keys are hidden.
 
     \b
+    fedblocks config show
     fedblocks --profile sepolia config show
     """
     settings = settings_of()

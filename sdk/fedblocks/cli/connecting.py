@@ -166,7 +166,7 @@ def _first_block(v1: FedBlocksV1, given: int | None) -> BlockNumber:
     """The block in which version 1's registry was made: the first one at which it has code."""
     if given is not None:
         return BlockNumber(given)
-    registry, low, high = v1.staking.address, 0, v1.connection.block_number()
+    registry, low, high = v1.staking.address, 0, int(v1.connection.block_number())
     while low < high:
         middle = (low + high) // 2
         if v1.connection.code(registry, middle):

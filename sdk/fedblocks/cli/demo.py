@@ -173,7 +173,9 @@ def _show(console: Console, outcome: Outcome) -> None:
 @click.option("--seed", default=0, show_default=True, help="The same seed gives the same headers.")
 @click.option("--rounds", "--epochs", "epochs", default=20, show_default=True, help="Epochs paid for at most.")
 @click.option("--target", type=float, help="accuracy at which to stop, like 0.8.  [default: by data set]")
-@click.option("--model", type=click.Choice(sorted(ARCHITECTURES)), default="mlp", show_default=True)
+@click.option(
+    "--model", type=click.Choice(sorted(ARCHITECTURES)), default="mlp", show_default=True, help="What is trained."
+)
 @click.option("--data", type=click.Choice(["fashion-mnist", "digits"]), help="[default: fashion-mnist if it is there]")
 @click.option("--alpha", default=0.5, show_default=True, help="Skew of the labels (Dirichlet); small is strong.")
 @click.option("--local-steps", default=60, show_default=True, help="Mini-batch steps of a client in an epoch.")
@@ -182,7 +184,13 @@ def _show(console: Console, outcome: Outcome) -> None:
     metavar="KIND",
     help="Let the aggregator lie in epoch 2, and watch it being overturned. `list` shows the kinds.",
 )
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=Path("demo-run"), show_default=True)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("demo-run"),
+    show_default=True,
+    help="The folder for what the run leaves behind.",
+)
 @click.option("--port", default=0, help="Where the chain's node listens.  [default: a free port]")
 @click.option("--pace", default=0.0, help="Seconds to wait after each epoch, for people who look on.")
 @click.option("--hold", is_flag=True, help="Keep the chain at the end, to look at it, until Ctrl-C.")

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
-from enum import Enum, Flag, IntEnum
+from enum import Enum, IntEnum
 from typing import Any
 
 import click
@@ -40,8 +40,8 @@ def plain(value: Any) -> Any:
     """Dataclasses, bytes and enums as what JSON has; field names in camel case, bytes as 0x…"""
     if is_dataclass(value) and not isinstance(value, type):
         return {camel(each.name): plain(getattr(value, each.name)) for each in fields(value)}
-    if isinstance(value, Flag) or (isinstance(value, IntEnum) and not isinstance(value, bool)):
-        return value.name.lower() if value.name else int(value.value)
+    if isinstance(value, IntEnum):
+        return value.name.lower()
     if isinstance(value, Enum):
         return plain(value.value)
     if isinstance(value, bytes):

@@ -269,7 +269,7 @@ def show_account(snapshot: Snapshot, address: Address, as_json: bool) -> None:
         )
         return
     say_block(snapshot)
-    pairs = [("account", address)]
+    pairs: list[tuple[str, str]] = [("account", address)]
     if client is not None:
         pairs += _client_fields(client, now)
         for reward in snapshot.rewards(client=address):
@@ -288,7 +288,9 @@ def show_account(snapshot: Snapshot, address: Address, as_json: bool) -> None:
     pairs += [(f"bond for {each.instance_id}", eth(each.held)) for each in bonds]
     if challenger is not None:
         owed = challenger.credited - challenger.claimed
-        pairs.append(("challenges", f"{challenger.overturned} epochs overturned, {eth(owed)} to claim"))
+        pairs.append(
+            ("challenges", f"{challenger.overturned} epochs overturned, {eth(owed)} to claim: `fedblocks collect`")
+        )
     if len(pairs) == 1:
         pairs.append(("state", "has had no part in this deployment"))
     print_fields(pairs)
