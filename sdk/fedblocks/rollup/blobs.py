@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
@@ -122,6 +124,71 @@ class BlobStore:
     def has(self, address: Hash32) -> bool:
         """Whether there is a blob with this address; its bytes are only checked by :meth:`get`."""
         return bool(self._fs.exists(self.path_of(address)))
+
+    def size(self, address: Hash32) -> int:
+        """How many bytes a blob has.
+
+        Raises:
+            BlobMissing: if there is none.
+            StorageError: if it cannot be read.
+        """
+        path = self.path_of(address)
+        try:
+            return int(self._fs.size(path))
+        except FileNotFoundError as error:
+            raise BlobMissing(address, self.url) from error
+        except OSError as error:
+            raise StorageError(path, f"cannot be read: {error.strerror or error}") from error
+
+    def open(self, address: Hash32) -> BinaryIO:
+        """A blob as a file, for whoever reads it piece by piece; its bytes are not checked.
+
+        Raises:
+            BlobMissing: if there is none.
+            StorageError: if it cannot be read.
+        """
+        path = self.path_of(address)
+        try:
+            return Path(path).open("rb") if self._is_local else self._fs.open(path, "rb")
+        except FileNotFoundError as error:
+            raise BlobMissing(address, self.url) from error
+        except OSError as error:
+            raise StorageError(path, f"cannot be read: {error.strerror or error}") from error
+
+    @property
+    def spool(self) -> Path:
+        """A folder of this machine for what is not yet a blob; on a disk it is beside the blobs, in their file system.
+
+        Raises:
+            StorageReadOnly: if it cannot be made.
+        """
+        folder = Path(self._root, ".spool") if self._is_local else Path(tempfile.gettempdir(), "fedblocks-spool")
+        with self._writing(str(folder)):
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def adopt(self, file: Path, address: Hash32) -> None:
+        """Make a blob of a finished file of the spool, which is gone then.
+
+        Args:
+            file: which; it has been forced to the disk.
+            address: the keccak-256 of its bytes, computed by whoever wrote it.
+
+        Raises:
+            StorageFull, StorageReadOnly, StorageError: as :meth:`put`.
+        """
+        path = self.path_of(address)
+        with self._writing(path):
+            if self._fs.exists(path) and self._fs.size(path) == file.stat().st_size:
+                file.unlink()
+            elif self._is_local:
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                file.replace(path)
+                _sync_folder(Path(path).parent)
+            else:
+                self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+                self._fs.put_file(str(file), path)
+                file.unlink()
 
     def discard(self, address: Hash32) -> None:
         """Delete a blob, for example one that is corrupt; no error when it isn't there.

@@ -13,7 +13,7 @@ Then comes the update, whose root must be the claimed one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from fedblocks.rollup.actions import (
@@ -38,6 +38,7 @@ from fedblocks.rollup.admission import (
     check_opening,
     revealed_hash,
 )
+from fedblocks.rollup.arriving import ArrivingVector
 from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.conflicts import ActionConflict
 from fedblocks.rollup.progress import Phase, RoundRecord
@@ -45,7 +46,7 @@ from fedblocks.rollup.records import ActionKind, ActionRecord, InstanceRecord
 from fedblocks.rollup.stf import Commit, Submission
 from fedblocks.rollup.store import RollupStore
 from fedblocks.rollup.vectors import encode_vector
-from fedblocks.types import EpochNumber, Hash32, Seat
+from fedblocks.types import Address, EpochNumber, Hash32, Seat
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,14 @@ class Intake:
             raise NothingUnderWay(self.record.key.instance_id)
         return current
 
-    def accept_commit(self, action: CommitUpdate, signature: bytes) -> SignedAcknowledgement:
+    def accept_commit(
+        self, action: CommitUpdate, signature: bytes, known: Callable[[Address], None] | None = None
+    ) -> SignedAcknowledgement:
         """Take a commitment.
+
+        Args:
+            action, signature: as the client sent them.
+            known: told who has signed, before anything is done about it; what it raises comes out.
 
         Raises:
             ActionRefused: one of its kinds, if the action is not admitted; nothing has changed.
@@ -142,6 +149,8 @@ class Intake:
         )
         seat = admit_expected(expected, action, signature)
         client = self.record.cohort[seat]
+        if known is not None:
+            known(client)
         digest = action_hash(action, self.domain)
         record = ActionRecord(
             epoch=current.epoch,
@@ -222,6 +231,17 @@ class Intake:
             acknowledgement=self._sign(digest),
         )
         return _answer(digest, self._admit(record))
+
+    def accept_arrived(self, checked: CheckedClaim, arrived: ArrivingVector) -> SignedAcknowledgement:
+        """Take an update that has arrived piece by piece, if it is the claimed one; else nothing is kept of it.
+
+        Raises:
+            WrongVectorSize: if it is not whole.
+            DoesNotOpen, ActionRefused, StorageError: as :meth:`accept_update`.
+        """
+        if arrived.finish() != checked.claim.update_root:
+            raise DoesNotOpen(checked.commit.client)
+        return self.accept_update(checked, checked.claim.update_root, arrived.keep())
 
     def accept_reveal(self, reveal: Reveal) -> tuple[SignedAcknowledgement, Submission, Hash32]:
         """Take a reveal whose update is at hand; what it completes, and where its update lies.
