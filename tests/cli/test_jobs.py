@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fedblocks.chain.node import Anvil
@@ -84,6 +85,33 @@ def test_what_was_sent_is_in_the_index_with_its_outcome(people: Home, staked: Ro
         (own,) = snapshot.own_transactions()
     assert "0x" + own.transaction_hash.hex() == sent["hash"]
     assert (own.what, own.state, own.fee) == ("ModelParameterChain.finalizeEpoch", OwnState.SUCCEEDED, sent["fee"])
+
+
+def test_a_final_verdict_takes_the_stake_once(people: Home, staked: Roles, tmp_path: Path) -> None:
+    running = open_instance(staked, tmp_path / "run")
+    updates = running.cohort.update
+
+    def lazy() -> np.ndarray:
+        """The first seat sends nothing, the others as ever."""
+        running.cohort.update = updates  # type: ignore[method-assign]
+        return np.zeros(running.cohort.context.d, np.int16)
+
+    running.cohort.update = lazy  # type: ignore[method-assign]
+    instance = finished(running)
+    early = act(people, "user", "slash", "execute", instance)
+    assert (early.code, early.json["slashed"]) == (ExitCode.OK, [])
+    assert act(people, "user", "finalize", instance).code == ExitCode.OK
+    treasury = staked.user.slash_treasury.balance()
+    taken = act(people, "user", "slash", "execute", instance)
+    stake = staked.user.deployment.parameters.stake_amount
+    assert taken.json["slashed"] == [{"client": staked.cohort[0], "epoch": 1, "reason": "zero", "amount": stake}]
+    assert staked.user.slash_treasury.balance() - treasury == stake
+    again = act(people, "user", "slash", "execute", instance)
+    assert (again.code, again.json["transactions"]) == (ExitCode.OK, [])
+    assert "all of those stakes are gone" in again.stderr
+    refused = act(people, "carol", "withdraw")
+    assert refused.code == ExitCode.REVERTED
+    assert "was slashed: `fedblocks slash list --client" in refused.stderr
 
 
 def test_an_epoch_that_is_right_is_not_challenged_and_one_that_is_missing_is_named(

@@ -10,7 +10,17 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_keys.datatypes import PrivateKey
 
-from fedblocks.chain.signers import KeyfileUnusable, LocalSigner, Signer, WrongPassphrase
+from fedblocks.chain.signers import (
+    KeyfileSigner,
+    KeyfileUnusable,
+    LocalSigner,
+    Signer,
+    UnknownAccount,
+    WrongPassphrase,
+    ape_accounts_folder,
+    ape_aliases,
+    find_keyfile,
+)
 
 KEY = PrivateKey(b"\x11" * 32)
 
@@ -75,6 +85,51 @@ def test_files_that_are_missing_or_no_key_files_are_named(tmp_path: Path, keyfil
         (tmp_path / "odd.json").write_text(content)
         with pytest.raises(KeyfileUnusable, match="no key file"):
             LocalSigner.from_keyfile(tmp_path / "odd.json", secret)
+
+
+def test_a_key_file_is_opened_when_something_is_signed_and_only_once(keyfile: Path) -> None:
+    asked: list[str] = []
+
+    def passphrase() -> str:
+        asked.append("once")
+        return "open sesame"
+
+    signer = KeyfileSigner(keyfile, passphrase)
+    assert isinstance(signer, Signer)
+    assert signer.address == LocalSigner(KEY).address
+    assert asked == []
+    assert signer.sign_typed_data(MESSAGE) == LocalSigner(KEY).sign_typed_data(MESSAGE)
+    transaction = {"nonce": 0, "gas": 21000, "gasPrice": 1, "to": signer.address, "chainId": 1}
+    assert Account.recover_transaction(signer.sign_transaction(transaction)) == signer.address
+    assert asked == ["once"]
+
+
+def test_a_key_file_without_an_address_is_opened_at_once(keyfile: Path) -> None:
+    content = json.loads(keyfile.read_text())
+    del content["address"]
+    keyfile.write_text(json.dumps(content))
+    assert KeyfileSigner(keyfile, lambda: "open sesame").address == LocalSigner(KEY).address
+    with pytest.raises(WrongPassphrase):
+        KeyfileSigner(keyfile, lambda: "hunter2")
+
+
+def test_an_account_is_a_path_or_an_alias_of_apes_and_never_a_way_out_of_its_folder(
+    tmp_path: Path, keyfile: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts = tmp_path / "ape" / "accounts"
+    accounts.mkdir(parents=True)
+    monkeypatch.setenv("APE_DATA_FOLDER", str(tmp_path / "ape"))
+    monkeypatch.chdir(accounts)
+    (accounts / "alice.json").write_text(keyfile.read_text())
+    (tmp_path / "ape" / "outside.json").write_text(keyfile.read_text())
+    assert find_keyfile("alice") == accounts / "alice.json"
+    assert find_keyfile(str(keyfile)) == keyfile
+    assert ape_aliases() == ("alice",)
+    for name in ("bob", "../outside", str(tmp_path / "absent")):
+        with pytest.raises(UnknownAccount, match="alice"):
+            find_keyfile(name)
+    monkeypatch.delenv("APE_DATA_FOLDER")
+    assert ape_accounts_folder() == Path.home() / ".ape" / "accounts"
 
 
 def test_a_key_never_shows() -> None:

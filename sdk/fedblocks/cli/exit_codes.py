@@ -55,9 +55,11 @@ def exit_code_of(error: Exception) -> ExitCode:
     from fedblocks.chain.transactions import FateUnknown, InsufficientFunds, NoSigner, NotSent, TransactionNotMined
     from fedblocks.cli.connecting import NoAccount, NobodyToAsk
     from fedblocks.cli.sending import FeeTooHigh
+    from fedblocks.contracts.guard import UnsafeDeployment
 
     table: tuple[tuple[tuple[type[Exception], ...], ExitCode], ...] = (
         ((ContractReverted,), ExitCode.REVERTED),
+        ((UnsafeDeployment,), ExitCode.MISMATCH),
         ((TransactionNotMined, FateUnknown), ExitCode.UNCERTAIN),
         ((InsufficientFunds,), ExitCode.FUNDS),
         ((UnknownAccount, KeyfileUnusable, WrongPassphrase, NoSigner, NoAccount), ExitCode.ACCOUNT),

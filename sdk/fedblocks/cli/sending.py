@@ -205,7 +205,8 @@ class Sending:
     @property
     def fedblocks(self) -> FedBlocks:
         """The deployment of version 2."""
-        assert isinstance(self.any, FedBlocks)
+        if not isinstance(self.any, FedBlocks):
+            raise click.UsageError("version 1 has no such thing: give a deployments file of version 2")
         return self.any
 
     @property
