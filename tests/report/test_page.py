@@ -147,6 +147,17 @@ def test_an_overturned_posting_stays_on_the_page(snapshot):
     assert gather(snapshot, ONE).standing[1].state is EpochState.FINAL
 
 
+def test_what_was_wrong_with_an_overturned_posting_is_told_beside_it(snapshot):
+    overturned = snapshot.the_epochs[1]
+    assert "say against its header" not in page_of(snapshot)
+    lie = replace(snapshot.the_scores[snapshot.the_epochs[2].header_hash], faults=("seat 1 is slashed for ZERO",))
+    snapshot.the_scores[overturned.header_hash] = lie
+    text = page_of(snapshot)
+    assert "the overturned epoch 2, attempt 0, say against its header" in text
+    assert "✕ seat 1 is slashed for ZERO" in text
+    assert 'role="alert"' not in text, "it does not stand any more"
+
+
 def test_money_that_does_not_add_up_is_said_on_top_and_below(snapshot):
     assert "✕ does not add up" not in page_of(snapshot)
     snapshot.the_instance = replace(snapshot.the_instance, refund=Wei(snapshot.the_instance.refund - 7))

@@ -186,13 +186,17 @@ def reader_of(snapshot: Snapshot, index: IndexChoice) -> ScoreReader:
 
 
 def commands_of(monitor: Monitor, where: Where, index: IndexChoice) -> Commands:
-    """What was given to this command, for those that it tells people to use."""
+    """What was given to this command, for those that it tells people to use; a node's URL only if no key is in it."""
+    from fedblocks.config import redact
     from fedblocks.monitor.explain import Where as Commands
+    from fedblocks.monitor.sources import NodeSource
 
+    url = monitor.source.connection.url if isinstance(monitor.source, NodeSource) else None
     return Commands(
         network=where.network_text,
         deployment=where.deployment_text,
         data=index.data,
+        rpc_url=url if url is not None and redact(url) == url else None,
         contracts=monitor.subject.addresses,
     )
 

@@ -20,7 +20,7 @@ from fedblocks.aggregation.stats import ClientStats, CohortStats
 from fedblocks.aggregation.suspicion import Signs, signs_of
 from fedblocks.types import MIN_COHORT
 
-FAR = 1e6
+FAR = 1e12
 """Stands for a ratio to nothing: a length where the cohort's median is zero."""
 
 

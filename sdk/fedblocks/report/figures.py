@@ -42,7 +42,7 @@ def accuracy_figure(epochs: Sequence[EpochView], target_ppm: int | None) -> Pict
     frame = _frame(900, 320, numbers, min(values), max(values))
     parts = frame.axes(numbers, " %")
     if target_ppm:
-        parts += _threshold(frame, _percent(target_ppm), f"target {_percent(target_ppm):.4g} %", below=False)
+        parts += _threshold(frame, _percent(target_ppm), f"target {_percent(target_ppm):.4g} %", below=False, left=True)
     path = "L".join(
         f"{number(frame.x(each.epoch))} {number(frame.y(_percent(each.accuracy_ppm)))}" for each in standing
     )
@@ -89,7 +89,7 @@ def _score_figure(scores: Sequence[EpochScores], rule: str, names: dict[int, str
     low, high = min([*values, example.threshold]), max([*values, example.threshold])
     wide = max(abs(low), abs(high)) > 10 * unit
     numbers = sorted({each.epoch for each in scores})
-    frame = _frame(560, 300, numbers, low, high, unit if wide else None)
+    frame = _frame(560, 310, numbers, low, high, unit if wide else None)
     shown = f" {example.unit}" if example.unit == "%" else ""
     parts = frame.axes(numbers, shown)
     word = "above" if example.bad is Side.ABOVE else "below"
@@ -113,7 +113,9 @@ def _score_figure(scores: Sequence[EpochScores], rule: str, names: dict[int, str
     )
     return Picture(
         figure(frame.width, frame.height, f"{rule}: {example.title}", description, parts),
-        f"{rule}: {example.title}" + ("; the axis is logarithmic away from zero" if wide else ""),
+        f"{rule}: {example.title}"
+        + ("; the axis is logarithmic away from zero" if wide else "")
+        + ("; what lies beyond is drawn at the edge" if any(abs(each.value) > bound for _, _, each in points) else ""),
     )
 
 
@@ -190,13 +192,15 @@ def _frame(
     width: int, height: int, numbers: Sequence[int], low: float, high: float, unit: float | None = None
 ) -> Frame:
     x = Scale(numbers[0] - 0.4, numbers[-1] + 0.4, 78, width - 18)
-    return Frame(width, height, x, Scale(low, high, height - 64, 36, unit))
+    return Frame(width, height, x, Scale(low, high, height - 82, 36, unit))
 
 
-def _threshold(frame: Frame, value: float, label: str, *, below: bool) -> list[str]:
-    at = frame.y(value)
-    below = below and at + 18 < frame.y.start  # where there is room
+def _threshold(frame: Frame, value: float, label: str, *, below: bool, left: bool = False) -> list[str]:
+    at, x, anchor = frame.y(value), frame.x.stop + 6, "end"
+    if left:
+        x, anchor = frame.x.start, "start"
+    below = below and at < frame.y.start + 12  # else it would lie on the axis
     return [
         line(frame.x.start - 6, at, frame.x.stop + 6, at, class_="threshold"),
-        text(frame.x.stop + 6, at + (14 if below else -5), label, text_anchor="end", class_="note"),
+        text(x, at + (14 if below else -5), label, text_anchor=anchor, class_="note"),
     ]

@@ -78,12 +78,21 @@ class SeatRow:
 
 @dataclass(frozen=True)
 class Report:
-    """All that is on the page."""
+    """All that is on the page.
+
+    Attributes:
+        epochs: every posting, in the order in which they were posted, and
+        standing: ... those that were not overturned, by epoch.
+        scores: of standing epochs, as far as they were read.
+        wrong: overturned postings whose own figures contradict them.
+        unread: standing epochs whose figures were not read.
+    """
 
     instance: InstanceView
     epochs: tuple[EpochView, ...]
     standing: tuple[EpochView, ...]
     scores: tuple[EpochScores, ...]
+    wrong: tuple[tuple[EpochView, EpochScores], ...]
     unread: tuple[int, ...]
     seats: tuple[SeatRow, ...]
     explanations: tuple[Explanation, ...]
@@ -168,6 +177,11 @@ def gather(
         epochs=tuple(sorted(epochs, key=lambda each: (each.posted.block, each.posted.log_index))),
         standing=standing,
         scores=measured,
+        wrong=tuple(
+            (each, found[each.header_hash])
+            for each in epochs
+            if each.state is EpochState.OVERTURNED and each.header_hash in found and found[each.header_hash].faults
+        ),
         unread=tuple(each.epoch for each in standing if each.header_hash not in found),
         seats=tuple(_seat_rows(instance, standing, slashes, rewards)),
         explanations=tuple(_explained(each, epochs, found, where) for each in slashes),

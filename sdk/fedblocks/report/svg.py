@@ -108,7 +108,7 @@ class Frame:
 
     def axes(self, epochs: Sequence[int], unit: str) -> list[str]:
         """Grid, ticks and labels; epochs along x."""
-        left, right, top, bottom = self.x.start, self.x.stop, self.y.stop - 14, self.y.start + 12
+        left, right, top, bottom = self.x.start, self.x.stop, self.y.stop - 14, self.y.start + 30
         parts = []
         for value in self.y.ticks():
             at = self.y(value)
