@@ -73,7 +73,7 @@ class RecordedFeed:
             self._step += 1
             moments = self._source.moments
             self._source.advance(moments[max(0, len(moments) * self._step // self._steps - 1)])
-            self._monitor.update()
+        self._monitor.update()
         with self._monitor.snapshot() as snapshot:
             return take(snapshot, self._monitor.health(), watcher="recorded: nobody watches now")
 

@@ -149,7 +149,7 @@ class FedScreen(Screen[None]):
         box.placeholder = f"/ {table.searchable.hint}"
         box.display = True
         box.value = table.query_text
-        box.focus()
+        self.set_focus(box)
 
     @on(Input.Changed, "#filter")
     def _filter_typed(self, event: Input.Changed) -> None:
@@ -162,7 +162,7 @@ class FedScreen(Screen[None]):
         event.input.display = bool(event.value)
         table = self._filtered
         if table is not None:
-            table.focus()
+            self.set_focus(table)
 
     @property
     def _filtered(self) -> RowTable[Any] | None:
@@ -176,7 +176,7 @@ class FedScreen(Screen[None]):
             box.display = False
             if (table := self._filtered) is not None:
                 table.filter("")
-                table.focus()
+                self.set_focus(table)
         elif len(self.app.screen_stack) > 1:
             self.app.pop_screen()
 
