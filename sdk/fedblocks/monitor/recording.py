@@ -140,7 +140,6 @@ class RecordedSource:
             log.block: BlockHeader(log.block, log.block_hash, Hash32(bytes(32)), log.timestamp, None)
             for log in recording.logs
         }
-        self._known[recording.head.number] = recording.head
         self._with_header = sorted(self._known)
         self._head = recording.head.number if head is None else head
 
@@ -168,11 +167,14 @@ class RecordedSource:
             raise UnknownBlock(number)
         if (known := self._known.get(number)) is not None:
             return known
+        # Its time is known; its hash must be what it will be when more blocks come after it.
+        end = self.recording.head
+        given = end.timestamp if number == end.number else None
         at = bisect.bisect_right(self._with_header, number) - 1
         before = self._known[self._with_header[at]] if at >= 0 else None
         seed = bytes(32) if before is None else before.hash
-        timestamp = self._known[self._with_header[0]].timestamp if before is None else before.timestamp
-        return BlockHeader(number, _made_up(seed, number), _made_up(seed, number - 1), timestamp, None)
+        after = before if before is not None else self._known.get(self._with_header[0], end) if self._known else end
+        return BlockHeader(number, _made_up(seed, number), _made_up(seed, number - 1), given or after.timestamp, None)
 
     def logs(self, first: BlockNumber, last: BlockNumber) -> Sequence[RawLog]:
         """The recorded logs of a range of blocks."""

@@ -41,6 +41,7 @@ from fedblocks.monitor.views import (
     DemandState,
     DemandView,
     EpochScores,
+    EpochState,
     EpochView,
     HistoryEntry,
     IndexedBlock,
@@ -148,6 +149,25 @@ class IndexSnapshot:
             return self._whole("epochs", make)
         state = self._state("epochs", str(instance_id))
         return () if state is None else self._epochs(str(instance_id), state)
+
+    def recent_epochs(self, limit: int = 500) -> tuple[EpochView, ...]:
+        """The newest postings and all that are not final yet, without reading all the others."""
+
+        def make() -> tuple[EpochView, ...]:
+            newest = self._connection.execute(
+                select(events.c.instance_id)
+                .where(events.c.deployment == self._deployment, events.c.event == "EpochSubmitted")
+                .order_by(events.c.block.desc(), events.c.log_index.desc())
+                .limit(limit)
+            )
+            wanted = {str(row.instance_id) for row in newest}
+            wanted |= {key for key, state in self._instances() if state["pending"]}
+            found = [view for key in wanted for view in self.epochs(InstanceId(int(key)))]
+            found.sort(key=lambda view: (view.posted.block, view.posted.log_index))
+            pending = [view for view in found[:-limit] if view.state in (EpochState.POSTED, EpochState.FINALIZABLE)]
+            return (*pending, *found[-limit:])
+
+        return self._whole(f"{limit} recent epochs", make)
 
     def rewards(
         self, *, instance_id: InstanceId | None = None, client: Address | None = None
