@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -28,7 +27,6 @@ from fedblocks.chain.outbox_records import (
     UnknownMeaning,
 )
 from fedblocks.chain.outbox_steps import OutboxSettings
-from fedblocks.chain.outbox_store import metadata
 from fedblocks.chain.reverts import ContractReverted
 from fedblocks.chain.signers import LocalSigner
 from fedblocks.chain.transactions import Declined, DryRun, InsufficientFunds, TransactionSender
@@ -49,9 +47,6 @@ from tests.faults.mempool import (
     rich_account,
     sign,
 )
-
-POSTGRESQL = os.environ.get("FEDBLOCKS_TEST_DATABASE")
-"""A PostgreSQL URL whose database may be emptied; without it the tests run on SQLite alone."""
 
 
 class Clock:
@@ -109,19 +104,22 @@ def chain() -> Iterator[Anvil]:
         yield node
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def desk(request: pytest.FixtureRequest, chain: Anvil, tmp_path: Path) -> Iterator[Desk]:
-    url = f"sqlite:///{tmp_path / 'outbox.sqlite'}"
-    if request.param == "postgresql":
-        if POSTGRESQL is None:
-            pytest.skip("FEDBLOCKS_TEST_DATABASE names no PostgreSQL server")
-        from sqlalchemy import create_engine
+both = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+"""For tests of what is written down: on both kinds of database. The others run on SQLite."""
 
-        engine = create_engine(POSTGRESQL)
-        metadata.drop_all(engine)
-        engine.dispose()
-        url = POSTGRESQL
-    desk = Desk(chain, rich_account(chain), url, Clock())
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return f"sqlite:///{tmp_path / 'outbox.sqlite'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+def desk(chain: Anvil, database: str) -> Iterator[Desk]:
+    desk = Desk(chain, rich_account(chain), database, Clock())
     yield desk
     desk.close()
     for waiting in pooled(chain):
@@ -132,6 +130,7 @@ def desk(request: pytest.FixtureRequest, chain: Anvil, tmp_path: Path) -> Iterat
 # Once
 
 
+@both
 def test_what_is_asked_for_again_is_not_done_again(desk: Desk) -> None:
     box, to = desk.open(), nobody()
     first = box.send("pay/1", pay(to, 5))
@@ -167,6 +166,7 @@ def test_the_same_meaning_for_another_call_is_refused(desk: Desk) -> None:
     assert desk.balance(to) == 5
 
 
+@both
 def test_many_things_go_out_at_once_and_in_order(desk: Desk) -> None:
     automine(desk.node, False)
     box, to = desk.open(), [nobody() for _ in range(5)]
@@ -179,6 +179,7 @@ def test_many_things_go_out_at_once_and_in_order(desk: Desk) -> None:
     assert {intent.state for intent in box.intents()} == {IntentState.CONFIRMED}
 
 
+@both
 def test_accounts_that_share_a_database_do_not_meet(desk: Desk) -> None:
     other = rich_account(desk.node)
     to = nobody()
@@ -203,6 +204,7 @@ def test_what_a_contract_refuses_is_not_written_down(desk: Desk) -> None:
     assert desk.nonce == 1
 
 
+@both
 def test_what_is_refused_only_when_it_is_mined_has_failed_and_may_be_asked_for_again(desk: Desk) -> None:
     deploy_once(desk.node)
     automine(desk.node, False)
@@ -265,6 +267,7 @@ def test_what_nobody_asked_for_is_unknown(desk: Desk) -> None:
 # Waiting too long
 
 
+@both
 def test_what_waits_too_long_is_replaced_by_an_eighth_more_and_only_one_is_mined(desk: Desk) -> None:
     automine(desk.node, False)
     box, to = desk.open(fees=FeePolicy(replace_after=30)), nobody()
@@ -335,6 +338,7 @@ def test_over_the_ceiling_it_waits_unsigned_and_goes_on_when_the_price_falls(des
     assert desk.balance(to) == 5
 
 
+@both
 def test_what_the_day_may_cost_is_not_exceeded_and_the_next_day_goes_on(desk: Desk) -> None:
     cost = desk.open().send("pay/0", pay(nobody(), 1)).fee
     room = cost * 3 // 2  # enough for a transaction and a half
@@ -366,6 +370,7 @@ def test_a_replacement_over_the_ceiling_is_not_sent_and_the_first_one_stays(desk
 # Cancelling
 
 
+@both
 def test_what_was_sent_is_cancelled_by_an_empty_transaction(desk: Desk) -> None:
     automine(desk.node, False)
     box, to = desk.open(), nobody()
@@ -422,6 +427,7 @@ def test_what_the_node_forgets_is_sent_again_with_the_same_bytes(desk: Desk) -> 
     assert desk.balance(to) == 5
 
 
+@both
 def test_a_nonce_that_another_program_takes_is_found_and_the_next_one_used(desk: Desk) -> None:
     automine(desk.node, False)
     box, to, elsewhere = desk.open(), nobody(), nobody()
@@ -478,6 +484,7 @@ def test_it_is_done_when_it_is_deep_enough_and_not_before(desk: Desk) -> None:
     assert confirmed.state is IntentState.CONFIRMED
 
 
+@both
 @pytest.mark.parametrize("depth", [1, 3])
 def test_what_a_reorganisation_takes_back_is_sent_again(desk: Desk, depth: int) -> None:
     box, to = desk.open(confirmations=4), nobody()
@@ -529,6 +536,7 @@ def test_what_others_have_done_after_a_reorganisation_is_not_done_again(desk: De
 # One process at a time
 
 
+@both
 def test_a_second_process_is_refused_until_the_first_one_has_gone(desk: Desk) -> None:
     desk.open()
     with pytest.raises(LeaseTaken, match="stop the other one, or wait"):
@@ -537,6 +545,7 @@ def test_a_second_process_is_refused_until_the_first_one_has_gone(desk: Desk) ->
     Outbox.open(desk.url, desk.node.connection, desk.signer).close()
 
 
+@both
 def test_who_was_taken_over_writes_and_sends_nothing_any_more(desk: Desk) -> None:
     first = Outbox.open(desk.url, desk.node.connection, desk.signer, owner="node", lease_seconds=30)
     second = Outbox.open(desk.url, desk.node.connection, desk.signer, owner="node", lease_seconds=30)

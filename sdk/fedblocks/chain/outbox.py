@@ -67,7 +67,9 @@ class Outbox:
     ) -> None:
         self._store, self._connection, self.address = store, connection, signer.address
         self._listener = listener
-        self._steps = Steps(store, connection, signer, settings or OutboxSettings(), listener)
+        settings = settings or OutboxSettings()
+        self._longest_pause = settings.longest_pause
+        self._steps = Steps(store, connection, signer, settings, listener)
         self._planner = TransactionSender(connection, signer)
         self._lock = threading.RLock()
         self._ticked = 0.0
@@ -236,7 +238,7 @@ class Outbox:
             if time.monotonic() > deadline:
                 raise NotDoneYet(intent, timeout)
             time.sleep(pause)
-            pause = min(1.0, pause * 1.5)
+            pause = min(self._longest_pause, pause * 1.5)
 
     def cancel(self, meaning: str) -> Intent:
         """Give something up: drop it if nothing was sent, else have an empty transaction take its nonce.
@@ -298,7 +300,7 @@ class Outbox:
             if not live or time.monotonic() > deadline:
                 return live
             time.sleep(pause)
-            pause = min(1.0, pause * 1.5)
+            pause = min(self._longest_pause, pause * 1.5)
 
     def intents(self) -> tuple[Intent, ...]:
         """Everything that was ever asked for, in that order."""

@@ -55,6 +55,7 @@ class OutboxSettings:
         confirmations: blocks that must follow the one with a transaction before it counts as done.
         resend_after: seconds after which a node is asked whether it still has a transaction, and is given it again.
         fill_gap_after: seconds after which a nonce that nobody uses, but that others wait behind, is filled.
+        longest_pause: seconds between two looks at the chain, at the most, while somebody waits.
         clock: the seconds since 1970.
     """
 
@@ -62,6 +63,7 @@ class OutboxSettings:
     confirmations: int = 0
     resend_after: float = 5.0
     fill_gap_after: float = 15.0
+    longest_pause: float = 1.0
     clock: Callable[[], float] = time.time
 
 

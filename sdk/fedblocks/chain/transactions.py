@@ -23,7 +23,7 @@ from eth_utils.crypto import keccak
 from web3.exceptions import ContractLogicError, TransactionNotFound, Web3RPCError
 from web3.types import TxParams, TxReceipt
 
-from fedblocks.chain.connection import Connection, NodeUnreachable, message_of
+from fedblocks.chain.connection import Connection, NodeRefused, NodeUnreachable, message_of
 from fedblocks.chain.events import ChainEvent
 from fedblocks.chain.fees import Market
 from fedblocks.chain.nonces import Outcome, nonces_of, outcome_of
@@ -349,10 +349,16 @@ class TransactionSender:
 
     def market(self) -> Market:
         """What the node says that gas costs now."""
-        eth = self.connection.web3.eth
         base_fee = self.connection.block().base_fee
-        with self.connection.asking():
-            return Market(base_fee, Wei(int(eth.gas_price if base_fee is None else eth.max_priority_fee)))
+        if base_fee is None:
+            return Market(None, Wei(int(self.connection.rpc("eth_gasPrice"), 16)))
+        try:
+            # Not by web3's own method, which replaces every error by a guess.
+            tip = int(self.connection.rpc("eth_maxPriorityFeePerGas"), 16)
+        except NodeRefused:
+            # Some nodes don't know it; their plain gas price has the tip in it.
+            tip = max(0, int(self.connection.rpc("eth_gasPrice"), 16) - base_fee)
+        return Market(base_fee, Wei(tip))
 
     def _broadcast(
         self, plan: TransactionPlan, signer: Signer, fixed: int | None, on_signed: Callable[[Hash32], None] | None
