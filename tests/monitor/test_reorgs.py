@@ -72,7 +72,7 @@ def _switch(indexer: Indexer, teller: Storyteller) -> RecordedSource:
     return source
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**32), reorganisations=st.integers(1, 4))
 def test_after_any_reorganisations_the_index_equals_a_fresh_one(seed: int, reorganisations: int) -> None:
     random = Random(seed)
