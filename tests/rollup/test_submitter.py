@@ -4,6 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from fedblocks.chain.outbox import Outbox
+from fedblocks.chain.outbox_records import IntentState as OutboxState
+from fedblocks.chain.outbox_records import NotDoneYet, Step
 from fedblocks.contracts.model_parameter_chain import EpochFinalized
 from fedblocks.rollup.records import IntentKind, IntentState, Level
 from fedblocks.rollup.sequencer import instance_key
@@ -104,3 +107,57 @@ def test_levels_follow_the_chain_whoever_finalised(running):
     running.roles.stranger.chain.finalize_epoch(running.sequencer.context.instance_id, 1)
     running.submitter.reconcile()
     assert running.level(1) is Level.FINAL
+
+
+class TestWithAnOutbox:
+    """The same through an outbox: what was sent by a process that is gone is found, and not sent again."""
+
+    @pytest.fixture
+    def box(self, running, tmp_path):
+        sender = running.roles.aggregator.chain.sender
+        with Outbox.open(f"sqlite:///{tmp_path / 'outbox.sqlite'}", sender.connection, sender.signer) as box:
+            sender.outbox = box
+            yield box
+        sender.outbox = None
+
+    def test_every_transaction_of_an_epoch_is_written_down_by_what_it_means(self, running, box):
+        running.submitter.submit(running.executed().header)
+        running.roles.node.increase_time(running.roles.user.chain.challenge_window() + 1)
+        assert len(running.submitter.finalize_ready()) == 1
+        meanings = [intent.meaning.split("/")[0] for intent in box.intents()]
+        assert meanings == ["closeCommits", "submitEpoch", "finalizeEpoch"]
+        assert {intent.state for intent in box.intents()} == {OutboxState.CONFIRMED}
+        assert running.level(1) is Level.FINAL
+
+    def test_what_was_sent_and_not_yet_mined_is_waited_for_and_not_sent_again(self, running, box):
+        header = running.executed().header
+        node, sender = running.roles.node, running.roles.aggregator.sender
+        node.connection.rpc("evm_setAutomine", False)
+        try:
+            sender._timeout = 0.05
+            with pytest.raises(NotDoneYet):
+                running.submitter.submit(header)
+            # Posted all the same, as soon as there is a block.
+            node.connection.rpc("evm_mine")
+        finally:
+            node.connection.rpc("evm_setAutomine", True)
+        restarted = Submitter(running.roles.aggregator.chain, running.store, instance_key(running.sequencer.context))
+        assert restarted.submit(header) is None
+        assert running.level(1) is Level.POSTED
+        assert [intent.state for intent in box.settle(timeout=5)] == []
+        assert [len(intent.attempts) for intent in box.intents()] == [1, 1]
+
+    def test_an_epoch_that_others_finalise_first_is_no_error(self, running, box):
+        running.submitter.submit(running.executed().header)
+        instance = running.sequencer.context.instance_id
+        running.roles.node.increase_time(running.roles.user.chain.challenge_window() + 1)
+        others = running.roles.stranger.chain
+
+        def first(step):
+            if step.step is Step.PLANNED:
+                others.finalize_epoch(instance, 1)
+
+        box._listener = first
+        assert running.submitter.finalize_ready() == []
+        assert running.level(1) is Level.FINAL
+        assert box.intents()[-1].state is OutboxState.DONE_BY_OTHERS

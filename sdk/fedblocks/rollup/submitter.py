@@ -2,11 +2,17 @@
 
 It never asks itself whether it has sent something, but always the chain whether it is there. What it is about to send
 is written down first; when it comes back after a crash, it finds on chain what arrived and sends what did not. A
-transaction whose meaning is on chain already is not sent again, whoever sent it.
+transaction whose meaning is on chain already is not sent again, whoever sent it. If the account's sender has an outbox
+(:mod:`fedblocks.chain.outbox`), each transaction is written down there by what it means, before any node has it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+
+from fedblocks.chain.outbox_records import DoneByOthers
 from fedblocks.chain.transactions import Receipt
 from fedblocks.contracts.model_parameter_chain import EpochSubmitted, ModelParameterChain
 from fedblocks.exceptions import FedBlocksError
@@ -45,7 +51,7 @@ class Submitter:
         Raises:
             ConflictingEpoch: if another root is there.
         """
-        there = self._chain.epoch(self._key.instance_id, epoch).commits_root
+        there = self._closed(epoch)
         intent = IntentRecord(IntentKind.CLOSE_COMMITS, epoch, attempt, root)
         if there == root:
             self._confirm(intent)
@@ -53,7 +59,11 @@ class Submitter:
         if there != bytes(32) and self._chain.instance(self._key.instance_id).attempt == attempt:
             raise ConflictingEpoch("root of commitments", epoch, root, there)
         self._plan(intent)
-        receipt = self._chain.close_commits(self._key.instance_id, epoch, attempt, root)
+        try:
+            with self._once("closeCommits", epoch, attempt, done=lambda: self._closed(epoch) == root):
+                receipt = self._chain.close_commits(self._key.instance_id, epoch, attempt, root)
+        except DoneByOthers:
+            receipt = None
         self._confirm(intent, receipt)
         return receipt
 
@@ -69,11 +79,15 @@ class Submitter:
         if record.is_posted:
             if record.header_hash != digest:
                 raise ConflictingEpoch("header", epoch, digest, record.header_hash)
-            self._confirm(intent)
-            self._store.set_level(self._key, epoch, header.attempt, Level.POSTED)
+            self._was_posted(intent)
             return None
         self._plan(intent)
-        receipt = self._chain.submit_epoch(header)
+        try:
+            with self._once("submitEpoch", epoch, header.attempt, done=lambda: self._posted(epoch) == digest):
+                receipt = self._chain.submit_epoch(header)
+        except DoneByOthers:
+            self._was_posted(intent)
+            return None
         posted = receipt.one(EpochSubmitted)
         if posted.header_hash != digest:
             raise ConflictingEpoch("header", epoch, digest, posted.header_hash)
@@ -100,7 +114,11 @@ class Submitter:
             record = self._chain.epoch(instance_id, epoch)
             if now <= record.posted_at + window:
                 break
-            receipts.append(self._chain.finalize_epoch(instance_id, epoch))
+            try:
+                with self._once("finalizeEpoch", epoch, record.header_hash.hex(), done=partial(self._is_final, epoch)):
+                    receipts.append(self._chain.finalize_epoch(instance_id, epoch))
+            except DoneByOthers:
+                continue
         self.reconcile()
         return receipts
 
@@ -120,6 +138,27 @@ class Submitter:
             level = Level.FINAL if stored.epoch <= instance.finalized_epochs else Level.POSTED
             if level is not stored.level:
                 self._store.set_level(self._key, stored.epoch, stored.attempt, level)
+
+    def _once(
+        self, what: str, epoch: EpochNumber, which: int | str, done: Callable[[], bool]
+    ) -> AbstractContextManager[None]:
+        key = self._key
+        meaning = f"{what}/{key.chain_id}/{key.contract}/{key.instance_id}/{epoch}/{which}"
+        return self._chain.sender.meaning(meaning, done)
+
+    def _closed(self, epoch: EpochNumber) -> Hash32:
+        return self._chain.epoch(self._key.instance_id, epoch).commits_root
+
+    def _posted(self, epoch: EpochNumber) -> Hash32 | None:
+        record = self._chain.epoch(self._key.instance_id, epoch)
+        return record.header_hash if record.is_posted else None
+
+    def _is_final(self, epoch: EpochNumber) -> bool:
+        return self._chain.instance(self._key.instance_id).finalized_epochs >= epoch
+
+    def _was_posted(self, intent: IntentRecord) -> None:
+        self._confirm(intent)
+        self._store.set_level(self._key, intent.epoch, intent.attempt, Level.POSTED)
 
     def _plan(self, intent: IntentRecord) -> None:
         self._store.add_intent(self._key, intent)
