@@ -7,7 +7,7 @@ import time
 import click
 
 from fedblocks.chain.connection import NodeRefused, NodeUnreachable
-from fedblocks.cli.connecting import backfill_bar, open_monitor
+from fedblocks.cli.connecting import open_monitor
 from fedblocks.cli.options import IndexChoice, Where, index_options, json_option, network_options
 from fedblocks.cli.output import print_json, talk
 from fedblocks.monitor.monitor import Update
@@ -38,27 +38,24 @@ def index(
     \b
     fedblocks index --network arbitrum:sepolia --deployment FILE --data https://… --follow
     """
-    idle = IndexChoice(index.database, index.data, update=True)
     if not index.update:
         raise click.UsageError("`fedblocks index` is what updates the index: leave --no-update out")
-    with backfill_bar() as bar:
-        opened = open_monitor(where, idle, confirmations=confirmations, first_block=first_block, progress=bar)
-        with opened as monitor:
-            with monitor.snapshot() as snapshot:
-                block, events = snapshot.block, snapshot.totals().events
-            number = None if block is None else block.number
-            if as_json:
-                print_json({"block": number, "events": events, "database": monitor.database.path})
-            else:
-                click.echo(f"block {number}, {events} events")
-            while follow:
-                time.sleep(interval)
-                try:
-                    update = monitor.update()
-                except (NodeUnreachable, NodeRefused) as error:
-                    talk(f"{error}; trying again in {interval:g} s", mark="yellow")
-                    continue
-                _tell(update)
+    with open_monitor(where, index, confirmations=confirmations, first_block=first_block) as monitor:
+        with monitor.snapshot() as snapshot:
+            block, events = snapshot.block, snapshot.totals().events
+        number = None if block is None else block.number
+        if as_json:
+            print_json({"block": number, "events": events, "database": monitor.database.path})
+        else:
+            click.echo(f"block {number}, {events} events")
+        while follow:
+            time.sleep(interval)
+            try:
+                update = monitor.update()
+            except (NodeUnreachable, NodeRefused) as error:
+                talk(f"{error}; trying again in {interval:g} s", mark="yellow")
+                continue
+            _tell(update)
 
 
 def _tell(update: Update) -> None:
