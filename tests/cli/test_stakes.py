@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from fedblocks import FedBlocks
 from fedblocks.chain.node import Anvil
 from fedblocks.cli.exit_codes import ExitCode
 from fedblocks.deployments import Deployment
@@ -159,3 +160,25 @@ def test_a_key_file_that_names_another_address_is_refused(alice: Home, node: Anv
     refused = alice.run("stake", *SEND, "--passphrase-file", alice.passphrase)
     assert refused.code == ExitCode.ACCOUNT
     assert "its key is that of" in refused.stderr
+
+
+def test_following_goes_on_from_block_to_block_until_it_is_interrupted(
+    alice: Home, node: Anvil, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = FedBlocks.connect(node.url, deployment, signer=node.signer(FIRST_CLIENT))
+    happening = iter([client.staking.stake, client.staking.unregister])
+
+    def pause(_: float) -> None:
+        """Something happens on the chain meanwhile, and in the end somebody has seen enough."""
+        for action in happening:
+            action()
+            return
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fedblocks.cli.index.pause", pause)
+    ended = alice.run("index", "--follow", "--json")
+    assert ended.code == ExitCode.INTERRUPTED
+    assert alice.run("index", "--json").json["events"] == ended.json["events"] + 4
+    assert ended.stderr.count("2 new events") == 2
+    status = alice.run("status", "alice", "--no-update", "--json")
+    assert status.json["client"]["state"] == "unbonding"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import click
 
 from fedblocks.chain.connection import NodeRefused, NodeUnreachable
 from fedblocks.cli.connecting import open_monitor
 from fedblocks.cli.options import IndexChoice, Where, index_options, json_option, network_options
-from fedblocks.cli.output import print_json, talk
+from fedblocks.cli.output import pause, print_json, talk
 from fedblocks.monitor.monitor import Update
 
 
@@ -49,7 +47,7 @@ def index(
         else:
             click.echo(f"block {number}, {events} events")
         while follow:
-            time.sleep(interval)
+            pause(interval)
             try:
                 update = monitor.update()
             except (NodeUnreachable, NodeRefused) as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
@@ -127,6 +128,11 @@ def duration(seconds: int) -> str:
         if count:
             parts.append(f"{count} {name}")
     return " ".join(parts[:2]) or "0 s"
+
+
+def pause(seconds: float) -> None:
+    """Let time pass before looking again."""
+    time.sleep(seconds)
 
 
 def link_or_value(chain_id: int, kind: Kind, value: str | bytes | int) -> str:

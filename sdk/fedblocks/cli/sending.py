@@ -8,7 +8,6 @@ wished, and tells what became of it. What was sent is noted in the index, so tha
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -27,7 +26,7 @@ from fedblocks.chain.transactions import (
 )
 from fedblocks.cli.connecting import NobodyToAsk, address_of, connect, connect_v1, open_signer
 from fedblocks.cli.options import SendingChoice, Where, default_database, settings_of
-from fedblocks.cli.output import eth, plain, print_json, talk
+from fedblocks.cli.output import eth, pause, plain, print_json, talk
 from fedblocks.client import FedBlocks
 from fedblocks.deployments import Deployment
 from fedblocks.exceptions import FedBlocksError
@@ -173,11 +172,6 @@ class ShowingSender(TransactionSender):
             "fee": receipt.fee,
             "explorer": link,
         }
-
-
-def pause(seconds: float) -> None:
-    """Let time pass between two looks at the price of gas."""
-    time.sleep(seconds)
 
 
 def gwei(wei: int) -> str:
