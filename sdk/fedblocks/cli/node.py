@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import click
 
@@ -50,16 +51,12 @@ def node(
     if (tls_key is None) != (tls_certificate is None):
         raise click.UsageError("--tls-key and --tls-certificate belong together")
     host, port = parse_listen(listen)
-    given = {
-        "uploads": uploads,
-        "reads_per_second": reads_per_second,
-        "writes_per_second": writes_per_second,
-        "proxies": proxy or None,
-    }
-    limits = {name: value for name, value in given.items() if value is not None}
-    for kind in ("read", "write"):
-        if f"{kind}s_per_second" in limits:
-            limits[f"{kind}_burst"] = max(1, int(5 * limits[f"{kind}s_per_second"]))  # type: ignore[operator]
+    limits: dict[str, Any] = {"proxies": proxy}
+    if uploads is not None:
+        limits["uploads"] = uploads
+    for kind, rate in (("read", reads_per_second), ("write", writes_per_second)):
+        if rate is not None:
+            limits |= {f"{kind}s_per_second": rate, f"{kind}_burst": max(1, int(5 * rate))}
     logging.basicConfig(
         level=logging.WARNING if quiet else logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
@@ -68,10 +65,10 @@ def node(
         # A key file is opened by signing, and nobody may be there to be asked when the first action comes. This
         # signature is for no chain and of no action.
         sign_action(Acknowledgement(ZERO_HASH), signing_domain(0, ZERO_ADDRESS), signer)
-    app = create_app(store, data, signer, ServiceSettings(**limits))  # type: ignore[arg-type]
+    app = create_app(store, data, signer, ServiceSettings(**limits))
     who = "nobody: it only answers" if signer is None else signer.address
     click.echo(f"listening on {host}:{port} as {who}; the API is at /openapi.json", err=True)
-    tls = {} if tls_key is None else {"ssl_keyfile": tls_key, "ssl_certfile": tls_certificate}
+    tls: dict[str, Any] = {} if tls_key is None else {"ssl_keyfile": tls_key, "ssl_certfile": tls_certificate}
     serve(app, host, port, **tls)
 
 

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.service.limits import Rate
 from fedblocks.service.metrics import Metrics
-from fedblocks.service.problems import BodyTooLarge, TooSlow, problem, problem_of, slug_of, status_of
+from fedblocks.service.problems import BodyTooLarge, HeadersTooLarge, TooSlow, problem, problem_of, slug_of, status_of
 from fedblocks.service.settings import ServiceSettings
 
 _LOG = logging.getLogger("fedblocks.service")
@@ -79,6 +79,9 @@ class Gate:
             _LOG.info("%s %s %s %.1f ms", method, route, status, 1000 * seconds)
 
     def _count(self, scope: Scope) -> None:
+        size = sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+        if size > self._settings.header_bytes:
+            raise HeadersTooLarge(size, self._settings.header_bytes)
         if scope["path"] in _UNLIMITED:
             return
         sender = scope["client"][0] if scope.get("client") else "local"

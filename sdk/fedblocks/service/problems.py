@@ -100,6 +100,15 @@ class BodyTooLarge(ServiceError):
         super().__init__(f"the body has {actual} bytes or more, at most {limit} are taken here")
 
 
+class HeadersTooLarge(ServiceError):
+    """A request's headers are larger than what is taken."""
+
+    status = 431
+
+    def __init__(self, actual: int, limit: int) -> None:
+        super().__init__(f"the headers have {actual} bytes, at most {limit} are taken here")
+
+
 class WrongMediaType(ServiceError):
     """A body is of another media type than the one that is expected."""
 

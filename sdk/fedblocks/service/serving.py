@@ -49,6 +49,7 @@ _MEANINGS = {
     415: "The body has another media type.",
     416: "The range is outside the blob.",
     422: "A value is out of range or not written as it should be.",
+    431: "The headers are too large.",
     429: "Too many requests: wait as long as Retry-After says.",
     503: "Too much to do, or no storage: wait as long as Retry-After says.",
 }
@@ -58,5 +59,6 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problems that a route may answer with, for the OpenAPI document."""
     content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}}
     return {
-        status: {"description": _MEANINGS[status], "content": content} for status in sorted({422, 429, 503, *statuses})
+        status: {"description": _MEANINGS[status], "content": content}
+        for status in sorted({422, 429, 431, 503, *statuses})
     }
