@@ -61,9 +61,13 @@ def test_what_is_indexed_is_shown_before_the_node_is_asked(feed, source, tmp_pat
     first = again.poll(lambda health: None)
     assert first.totals.slashes == 2
     assert first.health.state is HealthState.LOADING
+    assert not first.complete
+    whole = again.poll(lambda health: None)
+    assert whole.complete
+    assert whole.epochs
     then = again.poll(lambda health: None)
     assert then.health.state is HealthState.DISCONNECTED
-    assert then.clients == first.clients
+    assert then.epochs == whole.epochs
     again.close()
 
 

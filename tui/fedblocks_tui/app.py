@@ -146,7 +146,7 @@ class FedBlocksApp(App[None]):
             if isinstance(screen, FedScreen):
                 screen.refresh_status()
                 screen.refresh_picture()
-        if before is not None and before.block is not None:
+        if before is not None and before.block is not None and before.complete:
             self._ring(before, message.picture)
 
     def on_health_changed(self, message: HealthChanged) -> None:

@@ -15,6 +15,7 @@ from fedblocks.exceptions import FedBlocksError
 from fedblocks.monitor.read_model import Snapshot
 from fedblocks.monitor.views import Health, HealthState
 from fedblocks.types import Address
+from fedblocks_tui.calm import without_collecting
 from fedblocks_tui.picture import Picture, take
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ class LiveFeed:
             picture = self._from_index()
             if picture is not None:
                 return picture
+        if self._monitor is not None and self._last is not None and not self._last.complete:
+            return self._take(self._monitor, _CONNECTING)
         self.interval = self._later
         try:
             changed = self._update(say)
@@ -98,7 +101,7 @@ class LiveFeed:
             self._monitor = self._open_index()
         except FedBlocksError:
             return None  # there is nothing yet: the node will tell
-        return self._take(self._monitor, _CONNECTING)
+        return self._take(self._monitor, _CONNECTING, complete=False)
 
     def _update(self, say: Callable[[Health], None]) -> bool:
         """Connect if need be, and bring the index up to date; whether anything changed."""
@@ -133,10 +136,10 @@ class LiveFeed:
         self._last = self._last.with_health(health)
         return self._last
 
-    def _take(self, monitor: Monitor, health: Health) -> Picture:
+    def _take(self, monitor: Monitor, health: Health, *, complete: bool = True) -> Picture:
         self._taken_at = time.monotonic()
-        with monitor.snapshot() as snapshot:
-            self._last = take(snapshot, health, account=self._account, watcher=self._watcher())
+        with without_collecting(), monitor.snapshot() as snapshot:
+            self._last = take(snapshot, health, account=self._account, watcher=self._watcher(), complete=complete)
         return self._last
 
     def read(self, look: Callable[[Snapshot], T]) -> T:

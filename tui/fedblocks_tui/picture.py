@@ -34,6 +34,8 @@ class Picture:
     Attributes:
         block: None while the index is empty.
         watcher: what the watcher's journal says; None where no journal was named.
+        complete: whether alerts and all that hangs on epochs is in it; the first picture of a large index is shown
+            before, and the next one has them.
     """
 
     block: IndexedBlock | None
@@ -52,6 +54,7 @@ class Picture:
     own: tuple[OwnTransaction, ...]
     own_rewards: tuple[RewardView, ...]
     watcher: str | None = None
+    complete: bool = True
 
     def with_health(self, health: Health) -> Picture:
         """The same data, with the connection as it is now."""
@@ -69,7 +72,14 @@ class Picture:
 
     def epochs_of(self, instance_id: InstanceId) -> tuple[EpochView, ...]:
         """The postings of one instance's epochs."""
-        return tuple(epoch for epoch in self.epochs if epoch.instance_id == instance_id)
+        return tuple(self._epochs_by_instance.get(instance_id, ()))
+
+    @cached_property
+    def _epochs_by_instance(self) -> dict[InstanceId, list[EpochView]]:
+        found: dict[InstanceId, list[EpochView]] = {}
+        for epoch in self.epochs:
+            found.setdefault(epoch.instance_id, []).append(epoch)
+        return found
 
     def condemned(self, instance_id: InstanceId) -> tuple[Address, ...]:
         """Clients whom a final epoch of an instance condemns and who still have something at stake."""
@@ -87,7 +97,14 @@ class Picture:
         return tuple(client.address for client in clients if client is not None and client.at_stake > 0)
 
 
-def take(snapshot: Snapshot, health: Health, *, account: Address | None = None, watcher: str | None = None) -> Picture:
+def take(
+    snapshot: Snapshot,
+    health: Health,
+    *,
+    account: Address | None = None,
+    watcher: str | None = None,
+    complete: bool = True,
+) -> Picture:
     """Read everything that the screens show from one snapshot.
 
     Args:
@@ -95,6 +112,7 @@ def take(snapshot: Snapshot, health: Health, *, account: Address | None = None, 
         health: how the connection is.
         account: whose rewards are wanted too, for what can be claimed.
         watcher: what the watcher's journal says.
+        complete: False leaves out what takes long with tens of thousands of epochs.
     """
     return Picture(
         block=snapshot.block,
@@ -103,14 +121,15 @@ def take(snapshot: Snapshot, health: Health, *, account: Address | None = None, 
         clients=snapshot.clients(),
         slashes=snapshot.slashes(),
         instances=snapshot.instances(),
-        epochs=snapshot.epochs(),
-        bonds=snapshot.bonds(),
-        challenges=snapshot.challenges(),
-        challengers=snapshot.challengers(),
-        demands=snapshot.demands(),
+        epochs=snapshot.epochs() if complete else (),
+        bonds=snapshot.bonds() if complete else (),
+        challenges=snapshot.challenges() if complete else (),
+        challengers=snapshot.challengers() if complete else (),
+        demands=snapshot.demands() if complete else (),
         treasuries=snapshot.treasuries(),
-        alerts=snapshot.alerts(),
+        alerts=snapshot.alerts() if complete else (),
         own=snapshot.own_transactions(),
         own_rewards=() if account is None else snapshot.rewards(client=account),
         watcher=watcher,
+        complete=complete,
     )

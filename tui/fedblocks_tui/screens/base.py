@@ -111,6 +111,8 @@ class FedScreen(Screen[None]):
         picture = self.fed.picture
         if picture is not None and picture is not self._shown and self.is_mounted:
             self._shown = picture
+            for table in self.query(RowTable):
+                table.waits = not picture.complete
             self.render_picture(picture)
 
     def refresh_status(self) -> None:

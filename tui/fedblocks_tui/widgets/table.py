@@ -99,7 +99,9 @@ class RowTable(ScrollView, Generic[Row], can_focus=True):
         self.columns = tuple(columns)
         self.searchable = searchable
         self._key = key
-        self._empty = empty
+        self.empty = empty
+        self.waits = False
+        """Whether no rows means that they are still being read."""
         self._all: Sequence[Row] = ()
         self.rows: Sequence[Row] = ()
         self.sorted_by = sort
@@ -189,11 +191,15 @@ class RowTable(ScrollView, Generic[Row], can_focus=True):
         elif index < len(self.rows):
             strip = self._row(index, sizes)
         elif y == 2 and not self.rows:
-            nothing = f"nothing matches {self.query_text!r}: escape shows all" if self.total else self._empty
+            nothing = f"nothing matches {self.query_text!r}: escape shows all" if self.total else self._nothing
             return Strip([Segment("  " + nothing, self._style("dim"))]).extend_cell_length(width, self.rich_style)
         else:
             return Strip.blank(width, self.rich_style)
         return strip.crop_extend(left, left + width, self.rich_style)
+
+    @property
+    def _nothing(self) -> str:
+        return "reading …" if self.waits else self.empty
 
     def _header(self, sizes: Sequence[int]) -> Strip:
         style = self._style("header")
