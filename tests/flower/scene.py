@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +169,18 @@ def open_scene(
         scene = Scene(folder, node, user, aggregator, job, signers)
         _write_files(scene)
         yield scene
+
+
+@contextmanager
+def a_copy_of(scene: Scene, folder: Path) -> Iterator[Scene]:
+    """The scene as it is, with files of its own; what happens in it is undone on the chain afterwards."""
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = replace(scene, folder=folder)
+    scene.user.deployment.save(folder / "deployment.json")
+    snapshot = scene.node.snapshot()
+    _write_files(copy)
+    yield copy
+    scene.node.revert(snapshot)
 
 
 def _write_files(scene: Scene) -> None:

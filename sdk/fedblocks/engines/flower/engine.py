@@ -67,7 +67,7 @@ class FlowerEngine:
         self._grid, self._ask, self._arrays_key = grid, ask, arrays_key
         self._model, self._commits, self._timeout = model, commits, timeout
         self._clients: dict[int, Address] = {}
-        self._nodes: dict[Address, int] = {}
+        self._nodes: dict[Address, list[int]] = {}
         self.replies: list[Message] = []
         """The answers to the last request to commit that came from clients of the cohort."""
 
@@ -96,10 +96,10 @@ class FlowerEngine:
                     absent[self._clients[node]] = str(error)
                 return
             self._clients[node] = commit.client
-            # Of two nodes with one key the first counts; it is the one that is asked to reveal.
-            if commit.client not in commits:
-                commits[commit.client], self._nodes[commit.client] = commit, node
+            # Of two commitments with one key the first counts; whoever holds what opens it may reveal.
+            if commits.setdefault(commit.client, commit) is commit:
                 self.replies.append(reply)
+            self._nodes.setdefault(commit.client, []).append(node)
 
         self._exchange(requests, take, lambda: len(commits) < len(clients))
         for client in clients:
@@ -114,7 +114,7 @@ class FlowerEngine:
     def reveal(self, task: RoundTask, clients: Sequence[Address]) -> list[Reveal]:
         """Ask those who have committed to reveal; who does not answer in time is left out."""
         content = wire.reveal_request(task, self._entries(task))
-        asked = [self._nodes[client] for client in clients if client in self._nodes]
+        asked = [node for client in clients for node in self._nodes.get(client, ())]
         requests = [Message(content, node, MessageType.TRAIN) for node in asked]
         reveals: dict[Address, Reveal] = {}
 
