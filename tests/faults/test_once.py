@@ -19,9 +19,11 @@ from fedblocks.chain.connection import Connection
 from fedblocks.chain.fees import FeePolicy
 from fedblocks.chain.node import Anvil
 from fedblocks.chain.outbox import Outbox
+from fedblocks.chain.outbox_records import Progress, Step
 from fedblocks.chain.outbox_steps import OutboxSettings
 from fedblocks.chain.outbox_store import OutboxStore
 from fedblocks.chain.retries import Retries
+from fedblocks.storage.postgres import PostgresServer
 from tests.faults.mempool import automine, drop, pooled, reorganise, rich_account
 from tests.faults.payer import Payers
 from tests.faults.payments import Payments, check
@@ -254,3 +256,21 @@ def test_two_processes_with_one_key_take_turns_and_do_everything_once(
     assert refusal is not None
     assert refusal.startswith("refused: ")
     assert f"/{os.getpid()}/" in refusal
+
+
+def test_a_database_server_that_is_started_again_loses_and_doubles_nothing(
+    chain: Anvil, postgres_server: PostgresServer, postgres_url: str
+) -> None:
+    signer = rich_account(chain)
+    payments = Payments(f"restart/{signer.address}", 3)
+    told: list[Progress] = []
+    with Outbox.open(postgres_url, chain.connection, signer, quick(), told.append) as box:
+        for index, (meaning, call) in enumerate(payments.all.items()):
+            postgres_server.stop()
+            # Before anything is written down, and when it is on its way.
+            back = threading.Timer(0.2 + index / 10, postgres_server.start)
+            back.start()
+            assert box.send(meaning, call, timeout=20).block
+            back.join()
+        check(chain, payments, box)
+    assert Step.DATABASE_LOST in {progress.step for progress in told}

@@ -40,9 +40,11 @@ from fedblocks.chain.outbox_store import OutboxStore
 from fedblocks.chain.reverts import revert_of
 from fedblocks.chain.signers import Signer
 from fedblocks.chain.transactions import Call, Receipt, TransactionPlan, TransactionRejected, TransactionSender
+from fedblocks.storage.database import StorageBusy, StorageGone
 from fedblocks.types import Hash32
 
 _REFUSALS = 3
+_STORAGE_ERRORS = (StorageBusy, StorageGone)
 _NODE_ERRORS = (NodeUnreachable, NodeRefused, UnknownBlock, BlockNotFound, BadResponseFormat)
 
 
@@ -144,7 +146,7 @@ class Outbox:
             try:
                 self.submit(meaning, call, done=done)
                 break
-            except _NODE_ERRORS as error:
+            except (*_NODE_ERRORS, *_STORAGE_ERRORS) as error:
                 # Nothing is written down, or it is and will be found.
                 if time.monotonic() > deadline:
                     raise
@@ -222,23 +224,33 @@ class Outbox:
         deadline = time.monotonic() + timeout
         pause = 0.002
         while True:
-            with self._lock:
-                intent = self._store.get(meaning)
-                if not intent.is_final and time.monotonic() - self._ticked >= pause / 2:
-                    self.tick()
-                    intent = self._store.get(meaning)
-                if intent.is_final:
-                    receipt = self._result(intent)
-                    if receipt is not None:
-                        return receipt
-            newest = intent.hash
-            if newest is not None and self._steps.refusals.get(newest, 0) >= _REFUSALS:
-                self._steps.refusals.pop(newest)
-                raise TransactionRejected(intent.call, intent.waiting)
-            if time.monotonic() > deadline:
-                raise NotDoneYet(intent, timeout)
+            try:
+                intent, receipt = self._look(meaning, fresh=pause / 2)
+            except _STORAGE_ERRORS as error:
+                # A database server that is being started again: nothing is sent meanwhile, and nothing is lost.
+                if time.monotonic() > deadline:
+                    raise
+                self._lost(meaning, error)
+            else:
+                if receipt is not None:
+                    return receipt
+                newest = intent.hash
+                if newest is not None and self._steps.refusals.get(newest, 0) >= _REFUSALS:
+                    self._steps.refusals.pop(newest)
+                    raise TransactionRejected(intent.call, intent.waiting)
+                if time.monotonic() > deadline:
+                    raise NotDoneYet(intent, timeout)
             time.sleep(pause)
             pause = min(self._longest_pause, pause * 1.5)
+
+    def _look(self, meaning: str, fresh: float) -> tuple[Intent, Receipt | None]:
+        """How far something is, after a step for everything unless the last one was less than `fresh` seconds ago."""
+        with self._lock:
+            intent = self._store.get(meaning)
+            if not intent.is_final and time.monotonic() - self._ticked >= fresh:
+                self.tick()
+                intent = self._store.get(meaning)
+            return intent, self._result(intent) if intent.is_final else None
 
     def cancel(self, meaning: str) -> Intent:
         """Give something up: drop it if nothing was sent, else have an empty transaction take its nonce.
@@ -294,11 +306,16 @@ class Outbox:
         deadline = time.monotonic() + timeout
         pause = 0.002
         while True:
-            self.tick()
-            with self._lock:
-                live = self._store.live()
-            if not live or time.monotonic() > deadline:
-                return live
+            try:
+                with self._lock:
+                    self.tick()
+                    live = self._store.live()
+                if not live or time.monotonic() > deadline:
+                    return live
+            except _STORAGE_ERRORS as error:
+                if time.monotonic() > deadline:
+                    raise
+                self._lost("", error)
             time.sleep(pause)
             pause = min(self._longest_pause, pause * 1.5)
 
@@ -342,7 +359,8 @@ class Outbox:
         return self._planner.receipt(receipt, mined.hash)
 
     def _lost(self, meaning: str, error: Exception) -> None:
-        self._listener(Progress(Step.NODE_LOST, meaning, str(error)))
+        step = Step.DATABASE_LOST if isinstance(error, _STORAGE_ERRORS) else Step.NODE_LOST
+        self._listener(Progress(step, meaning, str(error)))
 
     def __enter__(self) -> Outbox:
         return self

@@ -166,6 +166,7 @@ class Step(StrEnum):
     CANCELLED = "cancelled"
     DONE_BY_OTHERS = "done by others"
     NODE_LOST = "node lost"
+    DATABASE_LOST = "database lost"
 
 
 @dataclass(frozen=True)

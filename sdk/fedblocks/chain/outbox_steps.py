@@ -43,6 +43,8 @@ from fedblocks.chain.transactions import (
 from fedblocks.types import BlockNumber, Hash32, Wei
 
 _DAY = 86_400
+_SOONER = 5
+"""How many times sooner something is sent again that no node has said it has."""
 _PENDING = (IntentState.SIGNED, IntentState.SENT)
 
 
@@ -228,7 +230,7 @@ class Steps:
         elif is_next and now - max(newest.signed_at, pushed) >= self._settings.fees.replace_after:
             if self._still_right(intent):
                 self._replace(intent, cancel=newest.is_cancel)
-        elif intent.state is IntentState.SIGNED or now - pushed >= self._settings.resend_after:
+        elif now - pushed >= self._settings.resend_after / (_SOONER if intent.state is IntentState.SIGNED else 1):
             if intent.state is IntentState.SENT and self._planner.is_known(newest.hash):
                 # Not pushed again, so that the time until it is replaced goes on.
                 return
@@ -359,6 +361,8 @@ class Steps:
     # What all of them do
 
     def _spent(self, intent: Intent | None) -> int:
+        if self._settings.fees.max_daily_fee is None:
+            return 0
         since = self._settings.clock() - _DAY
         return self._store.fees_since(since, but=None if intent is None else intent.id)
 
