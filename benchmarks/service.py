@@ -1,0 +1,170 @@
+"""How fast a node answers while it takes updates in, and what it holds of a large one.
+
+Two measurements, written as JSON:
+
+- *Reads under load*: `wrk` asks for the round under way, while clients commit and reveal updates as fast as the node
+  takes them. Requests a second, and the 50th and 99th percentile.
+- *A large update*: one of 200 MB goes in and comes out again. How much the node's process has grown, and how fast it went.
+
+Run with ``python benchmarks/service.py --output docs/benchmarks/service.json``; needs `wrk` on PATH.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.rollup.cohort import SmallCohort
+from tests.rollup.instance import AGGREGATOR, USER
+from tests.service.running import NodeProcess
+from tests.service.test_processes import LargeInstance, Watched
+
+from fedblocks.rollup.blobs import BlobStore
+from fedblocks.rollup.records import ActionKind
+from fedblocks.rollup.store import RollupStore
+from fedblocks.service.client import MpsClient
+from fedblocks.storage.postgres import PostgresServer
+
+SECONDS = 10
+CONNECTIONS = 16
+D = 1_000_000
+LARGE_D = 100_000_000
+UNLIMITED = ("--quiet", "--reads-per-second", "1000000", "--writes-per-second", "1000000")
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What `wrk` measured."""
+
+    database: str
+    path: str
+    ingesting: bool
+    requests_per_second: float
+    p50_ms: float
+    p99_ms: float
+    errors: int
+    updates: int
+    update_megabytes: float
+
+
+def reads(url: str, database: str, folder: Path, *, ingesting: bool) -> Reads:
+    """Ask for the round, with or without an epoch that comes in meanwhile."""
+    from fedblocks.rollup.sequencer import Sequencer
+
+    cohort, blobs = SmallCohort(16, d=D), BlobStore(f"file://{folder}/blobs")
+    made = (cohort.context, cohort.model, RollupStore(url), blobs, AGGREGATOR)
+    sequencer = Sequencer.create(*made, user=USER.address, aggregator=AGGREGATOR.address, max_epochs=1)
+    parts = [cohort.commit(sequencer.state, seat, cohort.update()) for seat in range(16)]
+    path, done, sent = "/v1/instances/1/round", threading.Event(), []
+
+    def ingest(client: MpsClient) -> None:
+        domain = cohort.context.domain
+        for action, _, reveal in parts:
+            if done.is_set():
+                return
+            client.reveal(domain, action, reveal, AGGREGATOR.address)
+            sent.append(reveal.seat)
+
+    with NodeProcess(folder, url, blobs, *UNLIMITED) as node, MpsClient(node.url) as client:
+        for action, signature, _ in parts:
+            client.commit(cohort.context.domain, action, signature, AGGREGATOR.address)
+        sequencer.close_commits()
+        client.round(1)
+        worker = threading.Thread(target=ingest, args=(client,))
+        if ingesting:
+            worker.start()
+        output = subprocess.run(
+            ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", node.url + path],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        done.set()
+        if ingesting:
+            worker.join()
+    errors = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
+    return Reads(
+        database=database,
+        path=path,
+        ingesting=ingesting,
+        requests_per_second=float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1]),  # type: ignore[index]
+        p50_ms=_milliseconds(output, "50%"),
+        p99_ms=_milliseconds(output, "99%"),
+        errors=int(errors[1]) if errors else 0,
+        updates=len(sent),
+        update_megabytes=2 * D / 1e6,
+    )
+
+
+def large(folder: Path) -> dict[str, float]:
+    """One update of 200 MB in and out."""
+    instance = LargeInstance(folder, LARGE_D)
+    with NodeProcess(folder, instance.url, instance.blobs, *UNLIMITED) as node, MpsClient(node.url) as client:
+        actions = {seat: instance.commit(client, seat) for seat in (0, 1)}
+        instance.close()
+        client.reveal(instance.domain, actions[0], instance.reveals[0], AGGREGATOR.address)
+        begun = time.monotonic()
+        with Watched(node) as upload:
+            client.reveal(instance.domain, actions[1], instance.reveals[1], AGGREGATOR.address)
+        in_seconds, begun = time.monotonic() - begun, time.monotonic()
+        address = instance.store.actions(instance.key, 1, 0, ActionKind.REVEAL)[1].update_blob
+        assert address is not None
+        with Watched(node) as download:
+            client.fetch(address, folder / "update")
+        out_seconds = time.monotonic() - begun
+    megabytes = 2 * LARGE_D / 1e6
+    return {
+        "megabytes": megabytes,
+        "in_grown_mib": round(upload.grown / 2**20, 1),
+        "in_megabytes_per_second": round(megabytes / in_seconds, 1),
+        "out_grown_mib": round(download.grown / 2**20, 1),
+        "out_megabytes_per_second": round(megabytes / out_seconds, 1),
+        "node_resident_mib": round(download.most / 2**20, 1),
+    }
+
+
+def _milliseconds(output: str, percentile: str) -> float:
+    value, unit = re.search(rf"{percentile}\s+([\d.]+)(us|ms|s)", output).groups()  # type: ignore[union-attr]
+    return round(float(value) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[unit], 2)
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path)
+    output = parser.parse_args().output
+    measured = []
+    for ingesting in (False, True):
+        with tempfile.TemporaryDirectory() as folder:
+            url = f"sqlite:///{folder}/rollup.sqlite"
+            measured.append(reads(url, "sqlite", Path(folder), ingesting=ingesting))
+        with tempfile.TemporaryDirectory() as folder, PostgresServer() as server:
+            measured.append(reads(server.url(), "postgresql", Path(folder), ingesting=ingesting))
+    with tempfile.TemporaryDirectory() as folder:
+        streamed = large(Path(folder))
+    result = {
+        "machine": {"cores": os.cpu_count(), "load": os.getloadavg()[0], "python": platform.python_version()},
+        "wrk": {"seconds": SECONDS, "connections": CONNECTIONS},
+        "reads": [asdict(each) for each in measured],
+        "large_update": streamed,
+    }
+    text = json.dumps(result, indent=1)
+    print(text)
+    if output is not None:
+        output.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
