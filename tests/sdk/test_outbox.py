@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -29,7 +30,8 @@ from fedblocks.chain.outbox_records import (
 from fedblocks.chain.outbox_steps import OutboxSettings
 from fedblocks.chain.reverts import ContractReverted
 from fedblocks.chain.signers import LocalSigner
-from fedblocks.chain.transactions import Declined, DryRun, InsufficientFunds, TransactionSender
+from fedblocks.chain.transactions import Call, Declined, DryRun, InsufficientFunds, TransactionSender
+from fedblocks.storage.errors import StorageFull
 from fedblocks.storage.leases import LeaseTaken
 from fedblocks.types import Wei
 from fedblocks.units import ether
@@ -189,6 +191,49 @@ def test_accounts_that_share_a_database_do_not_meet(desk: Desk) -> None:
         box.send("pay", pay(to, 1))
     assert desk.balance(to) == 2
     assert [intent.meaning for intent in box.intents()] == ["pay"]
+
+
+def test_threads_share_an_outbox_and_a_key_with_a_plain_sender(desk: Desk) -> None:
+    box, plain = desk.open(longest_pause=0.05), TransactionSender(desk.node.connection, desk.signer)
+    to, failures = nobody(), []
+
+    def work(name: int) -> None:
+        try:
+            for index in range(3):
+                box.send(f"pay/{name}/{index}", pay(to, 1))
+                plain.transfer(to, Wei(100))
+        except BaseException as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert desk.balance(to) == 9 * 101
+
+
+def test_what_cannot_be_written_down_is_not_sent(desk: Desk) -> None:
+    box, paid = desk.open(), [nobody() for _ in range(40)]
+    calls = [Call("transfer", "", address, b"x" * 500, Wei(5)) for address in paid]
+    with box._store.database.write() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        # As long as this connection lasts, SQLite itself says that the disk is full.
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 1}")
+
+    def submit_all() -> None:
+        for index, call in enumerate(calls):
+            box.submit(f"pay/{index}", call)
+
+    with pytest.raises(StorageFull, match="nothing was written"):
+        submit_all()
+    assert desk.nonce == len([intent for intent in box.intents() if intent.attempts])
+    box = desk.open()
+    submit_all()
+    assert box.settle(timeout=10) == ()
+    assert [desk.balance(address) for address in paid] == [5] * 40
+    assert desk.nonce == 40
 
 
 # Ends
