@@ -6,7 +6,7 @@ import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
-from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy import ColumnElement, Select, and_, select, tuple_
 
 from fedblocks.chain.events import ChainEvent, hints_of, own_fields
 from fedblocks.monitor.projections import Entry, Projection, State, projections_of
@@ -67,8 +67,7 @@ class Router:
         elif kind == "slash":
             query = query.where(events.c.transaction_hash == bytes.fromhex(key))
         else:
-            query = query.join(links, linked()).where(links.c.kind == (PARTY if kind in BY_ACCOUNT else kind))
-            query = query.where(links.c.key == key)
+            query = query.where(linked_from(deployment, PARTY if kind in BY_ACCOUNT else kind, [key]))
         return query.order_by(events.c.block, events.c.log_index)
 
     def entry(self, row: typing.Any) -> Entry:
@@ -114,13 +113,13 @@ def select_events(deployment: int) -> Select[typing.Any]:
     return select(*columns).join(blocks, of_block).where(events.c.deployment == deployment)
 
 
-def linked() -> ColumnElement[bool]:
-    """The condition that a link leads to an event."""
-    return and_(
-        links.c.deployment == events.c.deployment,
-        links.c.block == events.c.block,
-        links.c.log_index == events.c.log_index,
+def linked_from(deployment: int, kind: str, keys: Sequence[str]) -> ColumnElement[bool]:
+    """The condition that one of some links leads to an event."""
+    # As a join, SQLite would go through all events and look for the link of each.
+    found = select(links.c.block, links.c.log_index).where(
+        links.c.deployment == deployment, links.c.kind == kind, links.c.key.in_(keys)
     )
+    return tuple_(events.c.block, events.c.log_index).in_(found)
 
 
 def accounts_of(event: ChainEvent) -> set[Address]:

@@ -28,9 +28,9 @@ from fedblocks.monitor.instance_views import (
 )
 from fedblocks.monitor.journal import read_own, read_scores_of, read_strikes
 from fedblocks.monitor.projections import State, place_from
-from fedblocks.monitor.routes import PARTY, Router, linked, select_events
+from fedblocks.monitor.routes import PARTY, Router, linked_from, select_events
 from fedblocks.monitor.subject import Subject
-from fedblocks.monitor.tables import entities, events, links, scores
+from fedblocks.monitor.tables import entities, events, scores
 from fedblocks.monitor.totals import totals_of
 from fedblocks.monitor.views import (
     Alert,
@@ -232,15 +232,13 @@ class IndexSnapshot:
         """The newest events, newest first; `client` may be any account that an event names."""
         query = select_events(self._deployment)
         if client is not None:
-            query = query.join(links, linked()).where(links.c.kind == PARTY, links.c.key == client)
+            query = query.where(linked_from(self._deployment, PARTY, [client]))
         if instance_id is not None:
-            demanded = [key for key, state in self._states("demand").items() if state["instance"] == int(instance_id)]
-            of_demands = select(links.c.block, links.c.log_index).where(
-                linked(), links.c.kind == "demand", links.c.key.in_(demanded)
-            )
-            # The answer to a demand names the demand, which names the instance.
             named = events.c.instance_id == instance_id
-            query = query.where(or_(named, of_demands.exists()) if demanded else named)
+            demands = [key for key, state in self._states("demand").items() if state["instance"] == instance_id]
+            # The answer to a demand names the demand, which names the instance.
+            answers = linked_from(self._deployment, "demand", demands)
+            query = query.where(or_(named, answers) if demands else named)
         if transaction_hash is not None:
             query = query.where(events.c.transaction_hash == transaction_hash)
         rows = self._connection.execute(query.order_by(events.c.block.desc(), events.c.log_index.desc()).limit(limit))
