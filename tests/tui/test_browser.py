@@ -53,7 +53,7 @@ def url():
     server.wait(timeout=20)
 
 
-def test_a_browser_shows_the_screens_and_its_keys_work(url, tmp_path):
+def test_a_browser_shows_the_screens_and_its_keys_work(url):
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -64,18 +64,16 @@ def test_a_browser_shows_the_screens_and_its_keys_work(url, tmp_path):
         page.goto(url)
         page.wait_for_selector("body.-first-byte", timeout=PATIENCE * 1000)
         shots = os.environ.get("FEDBLOCKS_SCREENSHOTS")
-        pictures = []
         page.wait_for_timeout(6_000 if shots else 1_500)
-        for name, keys in (
-            ("overview", "1"),
-            ("clients", "2"),
-            ("slashes", "3"),
-            ("slash", "Enter"),
-            ("job", "4 Enter"),
-        ):
+        page.mouse.click(600, 600)  # a page has the keys when it has been clicked on
+        tabs = {}
+        for name, keys in (("slash", "3 Enter"), ("clients", "2"), ("job", "4 Enter"), ("overview", "1")):
             for key in keys.split():
                 page.keyboard.press(key)
                 page.wait_for_timeout(2_500 if shots else 600)
-            pictures.append(page.screenshot(path=f"{shots}/browser-{name}.png" if shots else tmp_path / f"{name}.png"))
+            # The second line names the screen; the first one has a clock in it.
+            tabs[name] = page.screenshot(clip={"x": 0, "y": 18, "width": 1200, "height": 18})
+            if shots:
+                page.screenshot(path=f"{shots}/browser-{name}.png")
         browser.close()
-    assert len(set(pictures)) == len(pictures), "each key shows another screen"
+    assert len(set(tabs.values())) == len(tabs), "each digit shows another screen"

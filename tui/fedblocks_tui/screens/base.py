@@ -131,7 +131,8 @@ class FedScreen(Screen[None]):
             detail = feed.read(look)
             self.post_message(DetailLoaded(detail))
 
-        self.run_worker(work, thread=True, exclusive=True, group="detail")
+        # First what is known is drawn: the worker would take half of the time for it.
+        self.call_after_refresh(lambda: self.run_worker(work, thread=True, exclusive=True, group="detail") and None)
 
     # -- filter --
 
