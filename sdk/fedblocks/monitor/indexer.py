@@ -364,7 +364,10 @@ class Indexer:
             self._save(
                 connection,
                 {
-                    entity: self._router.refold(
+                    # A transaction is in one block: nothing remains of the slashes in one that is gone.
+                    entity: None
+                    if entity[0] == "slash"
+                    else self._router.refold(
                         entity, connection.execute(self._router.events_of(self.deployment, entity))
                     )
                     for entity in changed

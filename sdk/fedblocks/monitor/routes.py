@@ -63,7 +63,7 @@ class Router:
         kind, key = entity
         query = select_events(deployment)
         if kind in BY_INSTANCE:
-            query = query.where(events.c.instance_id == int(key))
+            query = query.where(of_instance(deployment, int(key)))
         elif kind == "slash":
             query = query.where(events.c.transaction_hash == bytes.fromhex(key))
         else:
@@ -111,6 +111,16 @@ def select_events(deployment: int) -> Select[typing.Any]:
         blocks.c.timestamp,
     )
     return select(*columns).join(blocks, of_block).where(events.c.deployment == deployment)
+
+
+def of_instance(deployment: int, instance_id: int) -> ColumnElement[bool]:
+    """The condition that an event names an instance."""
+    # Compared directly, SQLite would go through all events for the sake of their order.
+    same = events.alias()
+    found = select(same.c.block, same.c.log_index).where(
+        same.c.deployment == deployment, same.c.instance_id == instance_id
+    )
+    return tuple_(events.c.block, events.c.log_index).in_(found)
 
 
 def linked_from(deployment: int, kind: str, keys: Sequence[str]) -> ColumnElement[bool]:

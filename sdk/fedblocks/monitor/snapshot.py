@@ -28,7 +28,7 @@ from fedblocks.monitor.instance_views import (
 )
 from fedblocks.monitor.journal import read_own, read_scores_of, read_strikes
 from fedblocks.monitor.projections import State, place_from
-from fedblocks.monitor.routes import PARTY, Router, linked_from, select_events
+from fedblocks.monitor.routes import PARTY, Router, linked_from, of_instance, select_events
 from fedblocks.monitor.subject import Subject
 from fedblocks.monitor.tables import entities, events, scores
 from fedblocks.monitor.totals import totals_of
@@ -234,7 +234,7 @@ class IndexSnapshot:
         if client is not None:
             query = query.where(linked_from(self._deployment, PARTY, [client]))
         if instance_id is not None:
-            named = events.c.instance_id == instance_id
+            named = of_instance(self._deployment, instance_id)
             demands = [key for key, state in self._states("demand").items() if state["instance"] == instance_id]
             # The answer to a demand names the demand, which names the instance.
             answers = linked_from(self._deployment, "demand", demands)
