@@ -3,7 +3,7 @@
 Flower needs an environment of its own (see docs/flower.md), so that everything of it runs as a process of that
 environment and nothing of it is imported here.
 
-``python -m tests.flower.network`` runs the quickstart example on such a network and prints each epoch's header.
+``python -m tests.flower`` runs the quickstart example on such a network.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ Asked the same again, after a restart of either side, it answers the same: it do
 
 from __future__ import annotations
 
+from functools import lru_cache
 from logging import INFO, WARNING
 
 import numpy as np
@@ -64,7 +65,8 @@ def fedblocks_mod(message: Message, context: Context, call_next: ClientAppCallab
         request = wire.request_of(message.content)
         if request is None:
             raise NotFedBlocks
-        content = _Client(context).answer(request, message, context, call_next)
+        client = _client(ClientSettings.of_node(context.node_config))
+        content = client.answer(request, message, context, call_next)
     except FedBlocksError as error:
         # The sentence is for the aggregator too; it never holds more than hashes, numbers and addresses.
         log(WARNING, "FedBlocks: %s", error)
@@ -73,10 +75,9 @@ def fedblocks_mod(message: Message, context: Context, call_next: ClientAppCallab
 
 
 class _Client:
-    """The client that this process acts for."""
+    """A client that this process acts for."""
 
-    def __init__(self, context: Context) -> None:
-        settings = ClientSettings.of_node(context.node_config)
+    def __init__(self, settings: ClientSettings) -> None:
         self._signer = settings.signer()
         self._notebook = Notebook(settings.state, self._signer.address)
         self._chain = ClientChain.open(settings)
@@ -122,6 +123,12 @@ class _Client:
         self._chain.check_closed(instance, page.commit, request.entries)
         log(INFO, "FedBlocks: revealed epoch %s of instance %s", request.epoch, request.instance_id)
         return wire.reveal_reply(page.reveal)
+
+
+@lru_cache(maxsize=64)
+def _client(settings: ClientSettings) -> _Client:
+    # A simulation has many clients in one process and many messages for each.
+    return _Client(settings)
 
 
 class _App:
