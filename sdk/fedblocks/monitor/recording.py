@@ -37,7 +37,7 @@ class MalformedRecording(FedBlocksError, ValueError):
 
     def __init__(self, path: Path, problem: str) -> None:
         self.path = path
-        super().__init__(f"{path} is not a usable recording: {problem}; make it again with `fedblocks record`")
+        super().__init__(f"{path} is not a usable recording: {problem}; make it again")
 
 
 @dataclass(frozen=True)
