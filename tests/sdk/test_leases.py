@@ -108,3 +108,14 @@ def test_who_is_alive_or_elsewhere_is_not_gone() -> None:
     assert not is_gone("a name that somebody gave")
     # The number of a process is used again: another start is another process.
     assert is_gone(f"{here}/{os.getpid()}/0/1")
+
+
+def test_a_process_that_was_killed_and_that_nobody_asked_after_is_gone() -> None:
+    named = "from fedblocks.storage.leases import process_owner; print(process_owner(), flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", named], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        owner = process.stdout.readline().decode().strip()
+        assert not is_gone(owner)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert is_gone(owner)

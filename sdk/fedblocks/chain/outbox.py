@@ -343,7 +343,7 @@ class Outbox:
             raise Cancelled(intent.meaning)
         mined = intent.mined
         if intent.state is IntentState.FAILED:
-            raise revert_of(intent.reason, None if mined is None else mined.hash)
+            raise revert_of(intent.reason, None if mined is None or mined.is_cancel else mined.hash)
         assert mined is not None
         try:
             with self._connection.asking():

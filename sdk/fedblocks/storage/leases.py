@@ -164,9 +164,11 @@ def is_gone(owner: str) -> bool:
 
 
 def _started(pid: int) -> str:
-    """When a process started, in the kernel's ticks; empty where the system doesn't say so."""
+    """When a process started, in the kernel's ticks; empty where the system doesn't say so, and for a dead one."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return stat.rpartition(")")[2].split()[19]
+    state, *numbers = stat.rpartition(")")[2].split()
+    # Dead, but its parent has not asked how it ended.
+    return "" if state in "ZX" else numbers[18]
