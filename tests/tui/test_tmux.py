@@ -42,11 +42,11 @@ class Terminal:
         except subprocess.CalledProcessError:
             return "(ended)"
 
-    def until(self, *wanted: str) -> str:
+    def until(self, *wanted: str, gone: str = "(nothing)") -> str:
         deadline = time.monotonic() + PATIENCE
         while True:
             text = self.text
-            if all(each in text for each in wanted):
+            if all(each in text for each in wanted) and gone not in text:
                 return text
             assert time.monotonic() < deadline, f"{wanted} never came; there was:\n{text}"
             time.sleep(0.05)
@@ -69,7 +69,7 @@ def test_the_demo_plays_and_answers_the_keys(terminal):
     terminal.until("[2 clients]", "● staked", "✗ slashed")
     terminal.press("/")
     terminal.press("-l", "slashed")
-    terminal.until("slashed", "▶ 0x")
+    terminal.until("✗ slashed", "▶ 0x", gone="● staked")
     terminal.press("Enter")
     time.sleep(1)  # nothing on the screen tells that the table has the keys again
     terminal.press("Enter")

@@ -18,7 +18,7 @@ from fedblocks_tui.screens.base import FedScreen, Subject
 from fedblocks_tui.text import Cell, Tone, exact, hex_of, moment, reason, short
 from fedblocks_tui.widgets.columns import Column
 from fedblocks_tui.widgets.facts import Fact, Facts
-from fedblocks_tui.widgets.plots import EXCLUDED, ORDINARY, SLASHED, ScorePlot
+from fedblocks_tui.widgets.plots import EXCLUDED, ORDINARY, SLASHED, ScorePlot, figure
 from fedblocks_tui.widgets.table import RowTable
 
 
@@ -67,7 +67,7 @@ class SlashDetail(FedScreen):
         measure = self._measure(seat)
         if measure is None:
             return "-"
-        text = f"{measure.value:.6g}{measure.unit}"
+        text = figure(measure.value, measure.unit)
         return Cell("! " + text, Tone.BAD) if measure.triggered else text
 
     def _order(self, seat: SeatScores) -> float | None:

@@ -84,7 +84,12 @@ class ScorePlot(PlotextPlot):
 def limit(measure: Measure) -> str:
     """What the threshold means, in a few words."""
     side = "above" if measure.bad is Side.ABOVE else "below"
-    return f"bad {side} {measure.threshold:g}{measure.unit}"
+    return f"bad {side} {figure(measure.threshold, measure.unit)}"
+
+
+def figure(value: float, unit: str) -> str:
+    """A figure with its unit."""
+    return f"{value:.6g}{' ' * (len(unit) > 1)}{unit}"
 
 
 def _kind(seat: SeatScores) -> int:
