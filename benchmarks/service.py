@@ -4,7 +4,7 @@ Two measurements, written as JSON:
 
 - *Reads under load*: `wrk` asks for the round under way, while clients commit and reveal updates as fast as the node
   takes them. Requests a second, and the 50th and 99th percentile.
-- *A large update*: one of 200 MB goes in and comes out again. How much the node's process has grown, and how fast it went.
+- *A large update*: one of 200 MB goes in and comes out again. How much the node has grown, and how fast it went.
 
 Run with ``python benchmarks/service.py --output docs/benchmarks/service.json``; needs `wrk` on PATH.
 """
@@ -26,20 +26,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.rollup.cohort import SmallCohort
-from tests.rollup.instance import AGGREGATOR, USER
+from tests.rollup.instance import AGGREGATOR
 from tests.service.running import NodeProcess
 from tests.service.test_processes import LargeInstance, Watched
 
-from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.records import ActionKind
-from fedblocks.rollup.store import RollupStore
 from fedblocks.service.client import MpsClient
 from fedblocks.storage.postgres import PostgresServer
 
-SECONDS = 10
+SECONDS = 8
 CONNECTIONS = 16
-D = 1_000_000
+D = 4_000_000
+SEATS = 64
 LARGE_D = 100_000_000
 UNLIMITED = ("--quiet", "--reads-per-second", "1000000", "--writes-per-second", "1000000")
 
@@ -61,38 +59,32 @@ class Reads:
 
 def reads(url: str, database: str, folder: Path, *, ingesting: bool) -> Reads:
     """Ask for the round, with or without an epoch that comes in meanwhile."""
-    from fedblocks.rollup.sequencer import Sequencer
-
-    cohort, blobs = SmallCohort(16, d=D), BlobStore(f"file://{folder}/blobs")
-    made = (cohort.context, cohort.model, RollupStore(url), blobs, AGGREGATOR)
-    sequencer = Sequencer.create(*made, user=USER.address, aggregator=AGGREGATOR.address, max_epochs=1)
-    parts = [cohort.commit(sequencer.state, seat, cohort.update()) for seat in range(16)]
+    instance = LargeInstance(folder, D, url, n=SEATS, sending=SEATS)
     path, done, sent = "/v1/instances/1/round", threading.Event(), []
 
-    def ingest(client: MpsClient) -> None:
-        domain = cohort.context.domain
-        for action, _, reveal in parts:
+    def ingest(client: MpsClient, seats: range) -> None:
+        for seat in seats:
             if done.is_set():
                 return
-            client.reveal(domain, action, reveal, AGGREGATOR.address)
-            sent.append(reveal.seat)
+            client.reveal(instance.domain, actions[seat], instance.reveals[seat], AGGREGATOR.address)
+            sent.append(seat)
 
-    with NodeProcess(folder, url, blobs, *UNLIMITED) as node, MpsClient(node.url) as client:
-        for action, signature, _ in parts:
-            client.commit(cohort.context.domain, action, signature, AGGREGATOR.address)
-        sequencer.close_commits()
+    with NodeProcess(folder, url, instance.blobs, *UNLIMITED) as node, MpsClient(node.url) as client:
+        actions = {seat: instance.commit(client, seat) for seat in range(SEATS)}
+        instance.close()
         client.round(1)
-        worker = threading.Thread(target=ingest, args=(client,))
-        if ingesting:
+        seats = [range(first, SEATS, 2) for first in range(2)] if ingesting else []
+        workers = [threading.Thread(target=ingest, args=(client, each)) for each in seats]
+        for worker in workers:
             worker.start()
         output = subprocess.run(
-            ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", node.url + path],
+            ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", node.url + path],
             capture_output=True,
             text=True,
             check=True,
         ).stdout
         done.set()
-        if ingesting:
+        for worker in workers:
             worker.join()
     errors = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
     return Reads(
@@ -145,7 +137,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path)
     output = parser.parse_args().output
-    measured = []
+    measured, load = [], os.getloadavg()[0]
     for ingesting in (False, True):
         with tempfile.TemporaryDirectory() as folder:
             url = f"sqlite:///{folder}/rollup.sqlite"
@@ -155,7 +147,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         streamed = large(Path(folder))
     result = {
-        "machine": {"cores": os.cpu_count(), "load": os.getloadavg()[0], "python": platform.python_version()},
+        "machine": {"cores": os.cpu_count(), "load_before": round(load, 1), "python": platform.python_version()},
         "wrk": {"seconds": SECONDS, "connections": CONNECTIONS},
         "reads": [asdict(each) for each in measured],
         "large_update": streamed,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -33,10 +34,10 @@ D = 32 * MEBI
 class LargeInstance:
     """An instance of a large model, as far as intake knows it: the model itself is nowhere."""
 
-    def __init__(self, folder, d: int) -> None:
-        cohort = SmallCohort(4)
+    def __init__(self, folder: Path, d: int, url: str = "", n: int = 4, sending: int = 2) -> None:
+        cohort = SmallCohort(n)
         self.signers, self.domain = cohort.signers, cohort.context.domain
-        self.url, self.blobs = f"sqlite:///{folder}/rollup.sqlite", BlobStore(f"file://{folder}/blobs")
+        self.url, self.blobs = url or f"sqlite:///{folder}/rollup.sqlite", BlobStore(f"file://{folder}/blobs")
         self.store, self.key = RollupStore(self.url), instance_key(cohort.context)
         record = InstanceRecord(
             key=self.key,
@@ -51,7 +52,7 @@ class LargeInstance:
         self.store.add_instance(record)
         self.store.acquire_writer(self.key, AGGREGATOR.address)
         self.store.rounds.begin(self.key, RoundRecord(1, 0, bytes(32), bytes(32)))
-        self.updates = {seat: np.full(d, seat, dtype=np.int16) for seat in (0, 1)}
+        self.updates = {seat: np.full(d, seat, dtype=np.int16) for seat in range(sending)}
         self.reveals = {
             seat: Reveal(Seat(seat), update, 10, bytes([100 + seat] * 32)) for seat, update in self.updates.items()
         }

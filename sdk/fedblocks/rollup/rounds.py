@@ -47,6 +47,26 @@ class Rounds:
         with self._database.read() as connection:
             return _under_way(connection, reference_of(connection, key))
 
+    def participation(self, key: InstanceKey) -> tuple[RoundRecord | None, dict[ActionKind, list[Seat]]]:
+        """The round under way, and which seats have sent what, in order; as one view, and without reading all of it."""
+        seats: dict[ActionKind, list[Seat]] = {kind: [] for kind in ActionKind}
+        with self._database.read() as connection:
+            reference = reference_of(connection, key)
+            current = _under_way(connection, reference)
+            if current is not None:
+                sent = (
+                    select(actions.c.kind, actions.c.seat)
+                    .where(
+                        actions.c.instance == reference,
+                        actions.c.epoch == current.epoch,
+                        actions.c.attempt == current.attempt,
+                    )
+                    .order_by(actions.c.seat)
+                )
+                for kind, seat in connection.execute(sent):
+                    seats[ActionKind(kind)].append(Seat(seat))
+        return current, seats
+
     def get(self, key: InstanceKey, epoch: int, attempt: int) -> RoundRecord | None:
         """An attempt at an epoch, whatever has become of it."""
         with self._database.read() as connection:

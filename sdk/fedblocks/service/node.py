@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 
 from fedblocks.chain.signers import Signer
@@ -26,6 +27,9 @@ INSTANCE_PATTERN = r"^([1-9][0-9]{0,17}-0x[0-9a-fA-F]{40}-)?[1-9][0-9]{0,17}$"
 
 _INSTANCE = re.compile(INSTANCE_PATTERN)
 
+REMEMBERED_SECONDS = 1.0
+"""How long an instance's record is remembered; nothing in it changes but who the aggregator is."""
+
 
 def name_of(key: InstanceKey) -> str:
     """An instance's name in full."""
@@ -42,6 +46,7 @@ class Node:
 
     def __init__(self, store: RollupStore, blobs: BlobStore, signer: Signer | None) -> None:
         self.store, self.blobs, self.signer = store, blobs, signer
+        self._found: dict[str, tuple[InstanceRecord, float]] = {}
 
     def find(self, name: str) -> InstanceRecord:
         """The instance of a name.
@@ -50,11 +55,16 @@ class Node:
             UnknownInstance: if there is none.
             AmbiguousInstance: if the name is a number, and several have it.
         """
+        remembered = self._found.get(name)
+        if remembered is not None and time.monotonic() - remembered[1] < REMEMBERED_SECONDS:
+            return remembered[0]
         found = [record for record in self.store.list_instances() if _is_called(record.key, name)]
         if not found:
             raise UnknownInstance(name)
         if len(found) > 1:
             raise AmbiguousInstance(int(name), [name_of(record.key) for record in found])
+        # Only what exists is remembered: what people ask for has no end.
+        self._found[name] = (found[0], time.monotonic())
         return found[0]
 
     def intake(self, record: InstanceRecord) -> Intake:

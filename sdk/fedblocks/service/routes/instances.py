@@ -148,14 +148,9 @@ def _job(node: Node, record: InstanceRecord) -> object:
 
 def _round(node: Node, name: str) -> Round:
     record = node.find(name)
-    current = node.store.rounds.current(record.key)
+    current, seats = node.store.rounds.participation(record.key)
     if current is None:
         raise UnknownThing(f"a round under way of instance {record.key.instance_id}")
-    actions = node.store.actions(record.key, current.epoch, current.attempt)
-    seats = {
-        kind: sorted(int(action.seat) for action in actions if action.kind is kind)
-        for kind in (ActionKind.COMMIT, ActionKind.REVEAL)
-    }
     return Round(
         epoch=current.epoch,
         attempt=current.attempt,
@@ -167,8 +162,8 @@ def _round(node: Node, name: str) -> Round:
         deadline=current.deadline,
         commits_root=_or_none(current.commits_root),
         left_out=list(current.left_out),
-        committed=seats[ActionKind.COMMIT],
-        revealed=seats[ActionKind.REVEAL],
+        committed=list(seats[ActionKind.COMMIT]),
+        revealed=list(seats[ActionKind.REVEAL]),
     )
 
 
