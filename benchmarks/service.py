@@ -52,6 +52,8 @@ class Reads:
     requests_per_second: float
     p50_ms: float
     p99_ms: float
+    node_cpu_ms_per_request: float
+    """The node's own processor time, ingestion included: what a busy machine doesn't change much."""
     errors: int
     updates: int
     update_megabytes: float
@@ -77,12 +79,14 @@ def reads(url: str, database: str, folder: Path, *, ingesting: bool) -> Reads:
         workers = [threading.Thread(target=ingest, args=(client, each)) for each in seats]
         for worker in workers:
             worker.start()
+        cpu = _cpu_seconds(node)
         output = subprocess.run(
             ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", node.url + path],
             capture_output=True,
             text=True,
             check=True,
         ).stdout
+        cpu = _cpu_seconds(node) - cpu
         done.set()
         for worker in workers:
             worker.join()
@@ -94,6 +98,7 @@ def reads(url: str, database: str, folder: Path, *, ingesting: bool) -> Reads:
         requests_per_second=float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1]),  # type: ignore[index]
         p50_ms=_milliseconds(output, "50%"),
         p99_ms=_milliseconds(output, "99%"),
+        node_cpu_ms_per_request=round(1000 * cpu / int(re.search(r"(\d+) requests in", output)[1]), 2),  # type: ignore[index]
         errors=int(errors[1]) if errors else 0,
         updates=len(sent),
         update_megabytes=2 * D / 1e6,
@@ -125,6 +130,11 @@ def large(folder: Path) -> dict[str, float]:
         "out_megabytes_per_second": round(megabytes / out_seconds, 1),
         "node_resident_mib": round(download.most / 2**20, 1),
     }
+
+
+def _cpu_seconds(node: NodeProcess) -> float:
+    fields = Path(f"/proc/{node.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _milliseconds(output: str, percentile: str) -> float:
