@@ -29,10 +29,10 @@ from tests.faults.payer import Payers
 from tests.faults.payments import Payments, check
 from tests.faults.proxy import OF_SENDING, Dice, Fault, FaultyNode, Script
 
-RUNS = int(os.environ.get("FEDBLOCKS_CHAOS_RUNS", "2"))
+RUNS = int(os.environ.get("FEDBLOCKS_CHAOS_RUNS", "1"))
 """How many runs of each random test; a short profile by default."""
 
-STRIDE = 3 if RUNS == 2 else 1
+STRIDE = 3 if RUNS == 1 else 1
 """Which of the moments at which a process may be killed are tried: every third, or all."""
 
 SLOW = (Fault.TIME_OUT, Fault.TIME_OUT_UNSEEN)
