@@ -63,17 +63,17 @@ def test_a_node_that_comes_back_under_another_number_reveals_from_its_notebook(s
             stage.nodes[202] = stage.node(2)
 
     stage.grid.before = restart
-    stage.start()
-    assert stage.scene.headers() == expected
+    stage.start(1)
+    assert stage.scene.headers() == expected[:1]
 
 
 def test_a_client_that_does_not_answer_is_absent_and_nothing_else(stage):
     del stage.nodes[101]
     reports = []
-    stage.start(on_epoch=reports.append)
+    stage.start(1, on_epoch=reports.append)
     seat = stage.scene.job.context.seat_of(stage.scene.clients[1].address)
-    assert [report.header.participants for report in reports] == [0b1111 & ~(1 << seat)] * 2
-    assert [report.header.slash_reasons for report in reports] == [0, 0]
+    assert [report.header.participants for report in reports] == [0b1111 & ~(1 << seat)]
+    assert [report.header.slash_reasons for report in reports] == [0]
     assert "no node has answered" in reports[0].refused[stage.scene.clients[1].address]
 
 
@@ -96,8 +96,8 @@ def test_strangers_and_garbage_change_nothing(stage, expected):
         4: Node.of(settings, 0, tiny_app(mods=())),
         5: Node(tiny_app(), {}),
     }
-    stage.start()
-    assert stage.scene.headers() == expected
+    stage.start(1)
+    assert stage.scene.headers() == expected[:1]
 
 
 def test_a_commitment_that_another_node_repeats_counts_for_its_signer_once(stage, expected):
@@ -107,8 +107,8 @@ def test_a_commitment_that_another_node_repeats_counts_for_its_signer_once(stage
         return Message(RecordDict({}), reply_to=message)
 
     stage.nodes[900] = Node.of(stage.scene.client_settings(0), 0, copy)
-    stage.start()
-    assert stage.scene.headers() == expected
+    stage.start(1)
+    assert stage.scene.headers() == expected[:1]
 
 
 def test_a_round_that_nobody_answers_is_not_closed_and_can_be_asked_for_again(stage, expected):
@@ -117,8 +117,8 @@ def test_a_round_that_nobody_answers_is_not_closed_and_can_be_asked_for_again(st
         stage.start(timeout=0.2)
     assert stage.scene.user.chain.epoch(1, 1).commits_closed_at == 0
     stage.grid.nodes = nodes
-    stage.start()
-    assert stage.scene.headers() == expected
+    stage.start(1)
+    assert stage.scene.headers() == expected[:1]
 
 
 def test_a_run_goes_on_where_the_last_one_ended(stage, expected):
@@ -192,5 +192,5 @@ def test_metrics_that_cannot_be_averaged_stop_nothing(stage, expected):
         return content
 
     stage.nodes[101] = stage.node(1, change=spoil)
-    stage.start()
-    assert stage.scene.headers() == expected
+    stage.start(1)
+    assert stage.scene.headers() == expected[:1]
