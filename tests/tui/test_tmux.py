@@ -68,6 +68,7 @@ def test_the_demo_plays_and_answers_the_keys(terminal):
     terminal.press("2")
     terminal.until("[2 clients]", "● staked", "✗ slashed")
     terminal.press("/")
+    terminal.until("words or 0x")
     terminal.press("-l", "slashed")
     terminal.until("✗ slashed", "▶ 0x", gone="● staked")
     terminal.press("Enter")

@@ -46,7 +46,8 @@ class FedScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 (textual's own declaration)
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "Filter", key_display="/"),
+        # With priority, the box has the keys before the next one comes, however fast somebody types.
+        Binding("slash", "filter", "Filter", key_display="/", priority=True),
         Binding("escape", "back", "Back", show=False),
         Binding("y", "copy", "Copy", show=False),
         Binding("o", "open", "Explorer", show=False),

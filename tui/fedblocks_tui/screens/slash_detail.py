@@ -143,7 +143,7 @@ class SlashDetail(FedScreen):
             return f"{who}: {self.rule} does not concern it.\n{verify}"
         word = "speaks against it" if measure.triggered else "holds"
         weight = "hard evidence" if measure.slashes else "leaves an update out, takes no stake"
-        return f"{who}, {measure.rule} ({weight}): {word}.\n{measure.sentence}\n{measure.formula}\n{verify}"
+        return f"{who}, {measure.rule} ({weight}): {word}.\n{measure.sentence}\n{verify}\n{measure.formula}"
 
     def action_client(self) -> None:
         """Go to the client."""
