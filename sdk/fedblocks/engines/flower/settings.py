@@ -58,8 +58,6 @@ class _Account:
     """The key file, or the alias of one of ape's accounts."""
     passphrase_file: Path
     """The file with the passphrase of the account's key file."""
-    confirmations: int = 0
-    """How many blocks deep something must lie on chain before it counts."""
 
     def signer(self) -> KeyfileSigner:
         """The account; its key file is opened when something is signed and not before."""
@@ -76,6 +74,8 @@ class ClientSettings(_Account):
 
     state: Path
     """The folder in which the client keeps what it has committed to until it reveals it."""
+    confirmations: int = 0
+    """How many blocks deep something must lie on chain before it counts."""
     patience: int = 60
     """Seconds to wait until the node has seen what the aggregator says is on chain."""
 
