@@ -80,6 +80,7 @@ class AggregatorLoop:
         target_ppm: the accuracy at which to stop.
         maximum_epochs: how many epochs were paid for.
         responder: answers demands for data after every epoch; whoever goes without one has to answer them otherwise.
+        on_closed: called when no commitment is admitted any more, before the chain is told so.
     """
 
     def __init__(
@@ -93,10 +94,12 @@ class AggregatorLoop:
         target_ppm: int,
         maximum_epochs: int,
         responder: Responder | None = None,
+        on_closed: Callable[[RoundTask], None] | None = None,
     ) -> None:
         self.sequencer, self.submitter = sequencer, submitter
         self._engine, self._evaluate, self._is_staked = engine, evaluate, is_staked
         self._target, self._maximum, self._responder = target_ppm, maximum_epochs, responder
+        self._on_closed = on_closed
 
     def run(self) -> Iterator[EpochReport]:
         """Run epochs until the target is reached or none is left; yields each when it has been posted."""
@@ -122,13 +125,17 @@ class AggregatorLoop:
         answer = self._engine.commit(task, clients)
         refused: dict[Address, str] = dict(answer.absent)
         for commit in answer.commits:
-            # Asked last, right before the commitments are closed: from then on the unbonding period covers the verdict.
-            if not self._is_staked(commit.client):
-                refused[commit.client] = "has no active stake"
-                continue
             with _noting(refused, commit.client):
                 sequencer.accept_commit(commit.action, commit.signature)
-        root = sequencer.close_commits()
+        # Stakes are asked for last, right before the commitments are closed on chain: from then on the unbonding period
+        # covers the verdict.
+        root = sequencer.close_commits(self._is_staked)
+        counted = {context.cohort[seat] for seat in sequencer.commits}
+        for commit in answer.commits:
+            if commit.client not in counted:
+                refused.setdefault(commit.client, "has no active stake")
+        if self._on_closed is not None:
+            self._on_closed(task)
         closing = self.submitter.close_commits(task.epoch, task.attempt, root)
         committed = [context.cohort[seat] for seat in sorted(sequencer.commits)]
         for reveal in self._engine.reveal(task, committed):

@@ -1,0 +1,138 @@
+"""What an aggregator owes the chain besides epochs: finality, verdicts carried out, settlement, and its own bond.
+
+Anybody may do all of it but the last, and whoever comes first does. So each is asked of the chain first, and has a
+meaning under which the outbox does it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+
+from fedblocks.chain.outbox_records import DoneByOthers
+from fedblocks.chain.reverts import ContractReverted
+from fedblocks.chain.transactions import Receipt
+from fedblocks.client import FedBlocks
+from fedblocks.contracts.model_parameter_chain import EpochFinalized
+from fedblocks.operating.talking import Talk
+from fedblocks.rollup.submitter import Submitter
+from fedblocks.types import Address, InstanceId
+
+
+class ChainDuties:
+    """The duties in one instance.
+
+    Args:
+        fedblocks: connected with the aggregator's account.
+        aggregator: that account.
+        number: the instance.
+        talk: told of what is done.
+    """
+
+    def __init__(self, fedblocks: FedBlocks, aggregator: Address, number: InstanceId, talk: Talk) -> None:
+        self._fedblocks, self._aggregator, self._number, self._talk = fedblocks, aggregator, number, talk
+        self._tried: set[Address] = set()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing can be added to the instance any more."""
+        return self._fedblocks.chain.is_closed(self._number)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether no further epoch may be started."""
+        return self._fedblocks.chain.instance(self._number).stopped_at != 0
+
+    @property
+    def is_held_to_an_epoch(self) -> bool:
+        """Whether commitments are closed for an epoch that is not posted: it still has to be."""
+        chain = self._fedblocks.chain
+        instance = chain.instance(self._number)
+        return chain.epoch(self._number, instance.posted_epochs + 1).commits_closed_at != 0  # type: ignore[arg-type]
+
+    def finalize(self, submitter: Submitter) -> None:
+        """Make due epochs final."""
+        try:
+            receipts = submitter.finalize_ready()
+        except ContractReverted as error:
+            # An open demand holds an epoch; it is asked again.
+            self._talk.once(f"final {self._number}", "not final", instance=self._number, why=error)
+            return
+        for receipt in receipts:
+            for event in receipt.all(EpochFinalized):
+                self._talk("final", instance=self._number, epoch=event.epoch, transaction=receipt.transaction_hash)
+
+    def slash(self) -> None:
+        """Carry out final verdicts on clients that still have a stake."""
+        chain, staking = self._fedblocks.chain, self._fedblocks.staking
+        guilty = chain.instance(self._number).finally_slashable
+        cohort = self._fedblocks.rewards.cohort(self._number) if guilty else ()
+        for seat, reason in guilty.items():
+            client = cohort[seat]
+            if client in self._tried or staking.is_slashed(client) or not staking.client_stake(client):
+                continue
+            self._tried.add(client)
+            try:
+                receipt = self._once(
+                    f"slash/{client}",
+                    lambda client=client: staking.is_slashed(client),  # type: ignore[misc]
+                    lambda client=client: self._fedblocks.slashing.slash(  # type: ignore[misc]
+                        [client], self._number, staking.address
+                    ),
+                )
+            except ContractReverted as error:
+                self._talk("not slashed", "warning", instance=self._number, client=client, why=error)
+                continue
+            if receipt is not None:
+                self._talk(
+                    "slashed",
+                    instance=self._number,
+                    client=client,
+                    reason=reason.name.lower(),
+                    transaction=receipt.transaction_hash,
+                )
+
+    def stop_when_silent(self) -> None:
+        """End an instance that its user has left alone for so long that anybody may."""
+        chain = self._fedblocks.chain
+        if not self.is_stopped:
+            with suppress(ContractReverted):  # not yet: that is the user's to decide
+                receipt = self._once("stopInstance", lambda: self.is_stopped, lambda: chain.stop_instance(self._number))
+                if receipt is not None:
+                    self._talk("stopped", instance=self._number, transaction=receipt.transaction_hash)
+
+    def settle(self) -> None:
+        """Settle the closed instance, so that clients and user can be paid."""
+        rewards = self._fedblocks.rewards
+        if rewards.user_instance(self._number).settled:
+            return
+        receipt = self._once(
+            "settle",
+            lambda: rewards.user_instance(self._number).settled,
+            lambda: rewards.collect_training_fees(self._number),
+        )
+        if receipt is not None:
+            self._talk("settled", instance=self._number, transaction=receipt.transaction_hash)
+
+    def withdraw_bond(self) -> None:
+        """Take the bond back."""
+        chain = self._fedblocks.chain
+        if not chain.bond(self._number, self._aggregator):
+            return
+        receipt = self._once(
+            f"withdrawBond/{self._aggregator}",
+            lambda: not chain.bond(self._number, self._aggregator),
+            lambda: chain.withdraw_bond(self._number),
+        )
+        if receipt is not None:
+            self._talk("bond withdrawn", instance=self._number, transaction=receipt.transaction_hash)
+
+    def _once(self, what: str, done: Callable[[], bool], send: Callable[[], Receipt]) -> Receipt | None:
+        with suppress(DoneByOthers), self._meaning(what, done):
+            return send()
+        return None
+
+    def _meaning(self, what: str, done: Callable[[], bool]) -> AbstractContextManager[None]:
+        chain = self._fedblocks.chain
+        place = f"{chain.connection.chain_id}/{chain.address}/{self._number}"
+        return chain.sender.meaning(f"{what}/{place}", done)
