@@ -8,26 +8,21 @@ again where that may help (see :mod:`fedblocks.chain.retries`), and turns every 
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import requests
-from web3 import HTTPProvider, Web3
-from web3.exceptions import BlockNotFound, ContractLogicError, TransactionNotFound, Web3RPCError
-from web3.types import RPCEndpoint, RPCResponse
-
+from fedblocks.chain import web3_errors
 from fedblocks.chain.events import ChainEvent, EventRegistry
-from fedblocks.chain.retries import Retries, is_busy, is_harmless, seconds_asked_for
+from fedblocks.chain.retries import Retries
 from fedblocks.config import redact
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.types import Address, BlockNumber, Hash32, Timestamp, Wei
 
-Answer = TypeVar("Answer")
+if TYPE_CHECKING:
+    from web3 import Web3
 
 Block = int | bytes | str
 """Which block a read is about: a number, a block hash, or a tag such as ``"latest"`` or ``"finalized"``."""
@@ -86,77 +81,12 @@ class BlockHeader:
     """None where the chain has no base fee: transactions there carry one plain gas price."""
 
 
-def message_of(error: Web3RPCError | ContractLogicError) -> str:
+def message_of(error: web3_errors.Web3RPCError | web3_errors.ContractLogicError) -> str:
     """What the node itself said, without web3's wrapping."""
     response = getattr(error, "rpc_response", None)
     if response and isinstance(response.get("error"), dict):
         return str(response["error"].get("message", ""))
     return str(getattr(error, "message", None) or error)
-
-
-class _Failure(Exception):
-    """One question without an answer: what to say if it stays the last, and whether asking again may help."""
-
-    def __init__(self, reason: str, *, tries: int, wait: float = 0.0) -> None:
-        super().__init__(reason)
-        self.reason, self.tries, self.wait = reason, tries, wait
-
-
-class _Provider(HTTPProvider):
-    """web3's HTTP provider: it asks again what may be asked again, and names every failure NodeUnreachable."""
-
-    def __init__(self, url: str, *, timeout: float = 10.0, retries: Retries = Retries()) -> None:  # noqa: B008
-        # web3's own retries know neither Retry-After nor a damaged body.
-        super().__init__(url, request_kwargs={"timeout": timeout}, exception_retry_configuration=None)
-        self._retries = retries
-
-    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        return self._persist(str(method), lambda: super(_Provider, self).make_request(method, params))
-
-    def make_batch_request(self, batch_requests: list[tuple[RPCEndpoint, Any]]) -> list[RPCResponse] | RPCResponse:
-        methods = {str(method) for method, _ in batch_requests}
-        method = next((method for method in methods if not is_harmless(method)), f"a batch of {len(batch_requests)}")
-        return self._persist(method, lambda: super(_Provider, self).make_batch_request(batch_requests))
-
-    def _persist(self, method: str, ask: Callable[[], Answer]) -> Answer:
-        """Ask until there is an answer, or asking again is of no use."""
-        tried = 0
-        while True:
-            tried += 1
-            last = tried >= self._retries.attempts or not is_harmless(method)
-            try:
-                answer = self._once(method, ask)
-            except _Failure as failure:
-                if last or tried >= failure.tries:
-                    raise NodeUnreachable(str(self.endpoint_uri), failure.reason) from failure.__cause__
-                time.sleep(self._retries.pause(tried, failure.wait))
-                continue
-            if last or not is_busy(method, answer):
-                return answer
-            time.sleep(self._retries.pause(tried))
-
-    def _once(self, method: str, ask: Callable[[], Answer]) -> Answer:
-        many = self._retries.attempts
-        try:
-            answer = ask()
-        except requests.Timeout as error:
-            # Each costs the whole timeout: a node that is as slow twice is called slow.
-            raise _Failure(f"{method} timed out", tries=2) from error
-        except requests.HTTPError as error:
-            response = error.response
-            status = response.status_code if response is not None else 0
-            again = many if status in (408, 425, 429) or status >= 500 else 1
-            wait = seconds_asked_for(response.headers.get("Retry-After") if response is not None else None)
-            reason = f"{method} was answered with HTTP {status or 'error'}"
-            raise _Failure(reason, tries=again, wait=wait) from error
-        except requests.RequestException as error:
-            # requests repeats the whole URL in its message, with the API key in it.
-            raise _Failure("the connection failed", tries=many) from error
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise _Failure(f"{method} was not answered with JSON", tries=many) from error
-        if not isinstance(answer, dict | list):
-            raise _Failure(f"{method} was answered with JSON that is no answer", tries=many)
-        return answer
 
 
 class Connection:
@@ -195,11 +125,14 @@ class Connection:
         """
         if urlsplit(url).scheme not in ("http", "https"):
             raise NodeUnreachable(url, "only http and https nodes are supported")
-        provider = _Provider(url, timeout=timeout, retries=retries)
-        web3 = Web3(provider)
+        from web3 import Web3  # takes half a second, and who only reads an index needs none of it
+
+        from fedblocks.chain.provider import PatientProvider
+
+        web3 = Web3(PatientProvider(url, timeout=timeout, retries=retries))
         try:
             actual = int(web3.eth.chain_id)
-        except Web3RPCError as error:
+        except web3_errors.Web3RPCError as error:
             raise NodeUnreachable(url, f"it does not say which chain it serves ({error})") from error
         if chain_id is not None and actual != chain_id:
             raise WrongChain(chain_id, actual)
@@ -210,7 +143,7 @@ class Connection:
         try:
             with self.asking():
                 found = self.web3.eth.get_block(block)  # type: ignore[arg-type]
-        except BlockNotFound as error:
+        except web3_errors.BlockNotFound as error:
             raise UnknownBlock(block) from error
         base_fee = found.get("baseFeePerGas")
         return BlockHeader(
@@ -239,7 +172,7 @@ class Connection:
     def rpc(self, method: str, *params: Any) -> Any:
         """Call a JSON-RPC method that has no name here, and return its bare result."""
         with self.asking():
-            return self.web3.manager.request_blocking(RPCEndpoint(method), list(params))
+            return self.web3.manager.request_blocking(method, list(params))  # type: ignore[arg-type]  # a str by another name
 
     def fetch_events(
         self, from_block: int = 0, to_block: int | str = "latest", addresses: Sequence[Address] | None = None
@@ -259,9 +192,9 @@ class Connection:
         """Turn the node's errors within the block into NodeRefused; what has a class of its own in web3 stays."""
         try:
             yield
-        except (BlockNotFound, TransactionNotFound):
+        except (web3_errors.BlockNotFound, web3_errors.TransactionNotFound):
             raise
-        except Web3RPCError as error:
+        except web3_errors.Web3RPCError as error:
             raise NodeRefused(self.url, message_of(error)) from error
 
     def __repr__(self) -> str:

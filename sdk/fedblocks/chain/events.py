@@ -21,9 +21,11 @@ from typing import Any, Protocol, TypeVar
 from eth_abi.abi import decode as abi_decode
 from eth_utils.abi import event_abi_to_log_topic
 from eth_utils.address import to_checksum_address
-from web3.types import LogReceipt
 
 from fedblocks.types import Address, BlockNumber, Hash32
+
+if typing.TYPE_CHECKING:
+    from web3.types import LogReceipt
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.crypto import keccak
-from web3.exceptions import ContractLogicError
 
+from fedblocks.chain import web3_errors
 from fedblocks.exceptions import FedBlocksError
 
 _ERROR = bytes.fromhex("08c379a0")
@@ -67,7 +67,7 @@ def revert_of_data(data: bytes, transaction_hash: bytes | None = None) -> Contra
     return revert_of(_reason(data), transaction_hash)
 
 
-def revert_of_error(error: ContractLogicError, transaction_hash: bytes | None = None) -> ContractReverted:
+def revert_of_error(error: web3_errors.ContractLogicError, transaction_hash: bytes | None = None) -> ContractReverted:
     """The exception for what web3 raised; nodes differ in whether they give the data, the text or both."""
     data = error.data if isinstance(error.data, str) else ""
     raw = bytes.fromhex(data[2:]) if data.startswith("0x") else b""
@@ -85,7 +85,7 @@ def _reason(data: bytes) -> str:
     return f"error data 0x{data.hex()}" if data else ""
 
 
-def _text(error: ContractLogicError) -> str:
+def _text(error: web3_errors.ContractLogicError) -> str:
     text = error.message or ""
     for prefix in ("execution reverted", "revert"):
         text = text.removeprefix(prefix)

@@ -20,21 +20,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
-from web3.exceptions import ContractLogicError, TransactionNotFound, Web3RPCError
-from web3.types import TxParams, TxReceipt
 
+from fedblocks.chain import web3_errors
 from fedblocks.chain.connection import Connection, NodeRefused, NodeUnreachable, message_of
 from fedblocks.chain.events import ChainEvent
 from fedblocks.chain.fees import Market
 from fedblocks.chain.nonces import Outcome, nonces_of, outcome_of
 from fedblocks.chain.reverts import ContractReverted, revert_of, revert_of_error
-from fedblocks.chain.signers import Signer
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.types import ZERO_ADDRESS, Address, BlockNumber, Hash32, Wei
 from fedblocks.units import format_ether
 
 if TYPE_CHECKING:
+    from web3.types import TxParams, TxReceipt
+
     from fedblocks.chain.outbox import Outbox
+    from fedblocks.chain.signers import Signer
 
 E = TypeVar("E", bound=ChainEvent)
 
@@ -243,9 +244,9 @@ class TransactionSender:
         try:
             # Estimating is simulating: the node runs the transaction, and a refusal comes back with its reason.
             gas = int(int(web3.eth.estimate_gas(transaction)) * self.gas_margin)
-        except ContractLogicError as error:
+        except web3_errors.ContractLogicError as error:
             raise revert_of_error(error) from None
-        except Web3RPCError as error:
+        except web3_errors.Web3RPCError as error:
             raise TransactionRejected(call, message_of(error)) from error
         plan = TransactionPlan(call=call, sender=sender, gas=gas, gas_price=price, priority_fee=tip)
         if self.address is not None and balance < plan.cost:
@@ -396,7 +397,7 @@ class TransactionSender:
                 if last:
                     raise
                 continue  # the node may have it or not: the answer was lost, not necessarily the question
-            except (Web3RPCError, ContractLogicError) as error:
+            except (web3_errors.Web3RPCError, web3_errors.ContractLogicError) as error:
                 reason = message_of(error)
                 outcome = outcome_of(reason)
                 if outcome is Outcome.NONCE_USED and self.is_known(transaction_hash):
@@ -410,7 +411,7 @@ class TransactionSender:
         try:
             with self.connection.asking():
                 self.connection.web3.eth.get_transaction(transaction_hash)  # type: ignore[arg-type]
-        except TransactionNotFound:
+        except web3_errors.TransactionNotFound:
             return False
         return True
 
@@ -437,7 +438,7 @@ class TransactionSender:
         while True:
             try:
                 return self.connection.web3.eth.get_transaction_receipt(transaction_hash)  # type: ignore[arg-type]
-            except (Web3RPCError, NodeUnreachable) as error:
+            except (web3_errors.Web3RPCError, NodeUnreachable) as error:
                 # Not found is an error too. Whatever it is, the transaction is out: a node that is fine again in time
                 # still knows what became of it.
                 if time.monotonic() > deadline:
@@ -453,9 +454,9 @@ class TransactionSender:
             transaction["to"] = call.to
         try:
             self.connection.web3.eth.call(transaction, receipt["blockNumber"])
-        except ContractLogicError as error:
+        except web3_errors.ContractLogicError as error:
             return revert_of_error(error, transaction_hash)
-        except Web3RPCError:
+        except web3_errors.Web3RPCError:
             pass  # a node that has forgotten that state; that it failed is certain all the same
         return revert_of("", transaction_hash)
 

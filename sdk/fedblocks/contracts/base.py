@@ -14,8 +14,8 @@ from typing import Any, ClassVar, TypeVar, cast
 from eth_abi.exceptions import DecodingError
 from eth_typing import ABIFunction
 from eth_utils.abi import abi_to_signature
-from web3.exceptions import BadFunctionCallOutput, ContractLogicError
 
+from fedblocks.chain import web3_errors
 from fedblocks.chain.connection import Block, Connection, NoCodeAtAddress
 from fedblocks.chain.events import ChainEvent, from_words
 from fedblocks.chain.reverts import revert_of_error
@@ -97,9 +97,9 @@ class Contract:
             bound = self._contract.functions[function](*arguments)
             with self.connection.asking():
                 return bound.call(block_identifier=block)  # type: ignore[arg-type]
-        except ContractLogicError as error:
+        except web3_errors.ContractLogicError as error:
             raise revert_of_error(error) from None
-        except (BadFunctionCallOutput, DecodingError):
+        except (web3_errors.BadFunctionCallOutput, DecodingError):
             self.check_code(block)
             raise
 

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, select, update
 
 from fedblocks.monitor.indexer import upsert
 from fedblocks.monitor.score_codec import scores_from_json, scores_to_json
-from fedblocks.monitor.tables import own_transactions, scores
-from fedblocks.monitor.views import EpochScores, OwnState, OwnTransaction
+from fedblocks.monitor.tables import own_transactions, scores, totals
+from fedblocks.monitor.totals import totals_from_json, totals_to_json
+from fedblocks.monitor.views import EpochScores, IndexedBlock, OwnState, OwnTransaction, Totals
 from fedblocks.storage.database import Database
 from fedblocks.types import Address, BlockNumber, EpochNumber, Hash32, InstanceId, Wei
 
@@ -35,6 +36,12 @@ class Journal:
         }
         with self.database.write() as connection:
             upsert(connection, scores, [row])
+
+    def save_totals(self, block: IndexedBlock, found: Totals) -> None:
+        """Keep the totals of a block, for whoever opens the index next."""
+        row = {"deployment": self.deployment, "tip_hash": block.hash, "content": totals_to_json(found)}
+        with self.database.write() as connection:
+            upsert(connection, totals, [row])
 
     def note_sent(
         self,
@@ -145,3 +152,13 @@ def read_strikes(connection: Connection, deployment: int) -> dict[tuple[int, int
         )
     )
     return {(row.instance_id, row.epoch, bytes(row.header_hash)): row.strikes for row in rows}
+
+
+def read_totals(connection: Connection, deployment: int, block: IndexedBlock | None) -> Totals | None:
+    """The totals that were kept of a block; None if they are of another one."""
+    row = connection.execute(
+        select(totals.c.tip_hash, totals.c.content).where(totals.c.deployment == deployment)
+    ).first()
+    if row is None or block is None or bytes(row.tip_hash) != block.hash:
+        return None
+    return totals_from_json(row.content)

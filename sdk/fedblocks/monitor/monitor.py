@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fedblocks.chain.connection import BlockHeader, Connection, NodeRefused, NodeUnreachable
-from fedblocks.client import FedBlocks
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.monitor.cache import ReadCache
 from fedblocks.monitor.health import Heard, judge_health
@@ -34,7 +34,10 @@ from fedblocks.monitor.tables import INDEX
 from fedblocks.monitor.views import EpochScores, EpochView, Health, IndexedBlock, InstanceView
 from fedblocks.storage.database import Database
 from fedblocks.types import BlockNumber
-from fedblocks.v1 import FedBlocksV1
+
+if TYPE_CHECKING:
+    from fedblocks.client import FedBlocks
+    from fedblocks.v1 import FedBlocksV1
 
 ReadScores = Callable[[EpochView, InstanceView, EpochView | None], EpochScores]
 """Reads an epoch's figures: the posting, its instance, the posting that it follows."""
@@ -215,6 +218,11 @@ class Monitor:
                 # What was mined above a block that is no more has to be looked for again.
                 reconcile(self.journal, connection, above=synced.tip.number - max(synced.rolled_back, 64))
             new_scores, unread = self._read_scores()
+            if synced.new_events or synced.rolled_back:
+                with self.snapshot() as snapshot:
+                    block, found = snapshot.block, snapshot.totals()
+                if block is not None:
+                    self.journal.save_totals(block, found)
             return Update(
                 head=synced.head,
                 block=synced.tip,

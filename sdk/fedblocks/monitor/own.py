@@ -6,8 +6,7 @@ again; another one may take its nonce, and then it will never be mined.
 
 from __future__ import annotations
 
-from web3.exceptions import TransactionNotFound
-
+from fedblocks.chain import web3_errors
 from fedblocks.chain.connection import Connection
 from fedblocks.monitor.journal import Journal
 from fedblocks.monitor.views import OwnState
@@ -24,7 +23,7 @@ def reconcile(journal: Journal, connection: Connection, *, above: int) -> None:
         try:
             with connection.asking():
                 receipt = connection.web3.eth.get_transaction_receipt(transaction_hash)  # type: ignore[arg-type]
-        except TransactionNotFound:
+        except web3_errors.TransactionNotFound:
             if nonce is not None and _next_nonce(connection, sender) > nonce:
                 why = f"another transaction has taken its nonce {nonce}"
                 journal.note_outcome(transaction_hash, OwnState.FAILED, reason=why)

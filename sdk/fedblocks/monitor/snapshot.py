@@ -26,7 +26,7 @@ from fedblocks.monitor.instance_views import (
     instance_view,
     reward_views,
 )
-from fedblocks.monitor.journal import read_own, read_scores_of, read_strikes
+from fedblocks.monitor.journal import read_own, read_scores_of, read_strikes, read_totals
 from fedblocks.monitor.projections import State, place_from
 from fedblocks.monitor.routes import PARTY, Router, linked_from, of_instance, select_events
 from fedblocks.monitor.subject import Subject
@@ -91,6 +91,9 @@ class IndexSnapshot:
         """The deployment in a few numbers."""
 
         def make() -> Totals:
+            kept = read_totals(self._connection, self._deployment, self._block)
+            if kept is not None:
+                return kept
             count = self._connection.scalar(select(func.count()).where(events.c.deployment == self._deployment))
             return totals_of(self, int(count or 0))
 

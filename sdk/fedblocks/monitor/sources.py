@@ -11,10 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import requests
 from eth_utils.address import to_checksum_address
 
-from fedblocks.chain.connection import BlockHeader, Connection, NodeUnreachable
+from fedblocks.chain.connection import BlockHeader, Connection
 from fedblocks.types import Address, BlockNumber, Hash32, Timestamp
 
 HEADERS_AT_ONCE = 100
@@ -90,13 +89,10 @@ class NodeSource:
         for start in range(0, len(numbers), HEADERS_AT_ONCE):
             part = numbers[start : start + HEADERS_AT_ONCE]
             web3 = self.connection.web3
-            try:
-                with self.connection.asking(), web3.batch_requests() as batch:
-                    for number in part:
-                        batch.add(web3.eth.get_block(number))
-                    blocks = batch.execute()
-            except requests.RequestException as error:
-                raise NodeUnreachable(self.connection.url, "the connection failed") from error
+            with self.connection.asking(), web3.batch_requests() as batch:
+                for number in part:
+                    batch.add(web3.eth.get_block(number))
+                blocks = batch.execute()
             answers: Sequence[Any] = blocks
             times |= {number: Timestamp(int(each["timestamp"])) for number, each in zip(part, answers, strict=True)}
         return times

@@ -39,7 +39,7 @@ _Address = String(42)
 INDEX = Schema(
     tables=metadata,
     version_table=Table("monitor_schema", metadata, Column("version", Integer, primary_key=True)),
-    version=1,
+    version=2,
     what="index",
     made_by="the first command that reads events",
     remade="delete it, it is filled again from the chain",
@@ -138,6 +138,15 @@ scores = Table(
     Column("content", CanonicalJson, nullable=False),
 )
 """What the published data of an epoch say, checked against its header, whose hash names it for good."""
+
+totals = Table(
+    "monitor_totals",
+    metadata,
+    _of_deployment(),
+    Column("tip_hash", _Hash, nullable=False),
+    Column("content", CanonicalJson, nullable=False),
+)
+"""The deployment in a few numbers at the block with that hash, so that a first screen need not work them out."""
 
 own_transactions = Table(
     "monitor_own_transactions",

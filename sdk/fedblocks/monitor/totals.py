@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
 
 from fedblocks.monitor.read_model import Snapshot
 from fedblocks.monitor.views import ClientState, DemandState, EpochState, InstanceState, Totals
@@ -39,3 +42,21 @@ def totals_of(snapshot: Snapshot, event_count: int) -> Totals:
         refunds_claimable=Wei(sum((instance.refund or 0) - instance.refunded for instance in instances)),
         open_demands=sum(demand.state is DemandState.OPEN for demand in snapshot.demands()),
     )
+
+
+_BY_STATE: Mapping[str, type[ClientState | InstanceState | EpochState]] = {
+    "clients": ClientState,
+    "instances": InstanceState,
+    "epochs": EpochState,
+}
+
+
+def totals_to_json(totals: Totals) -> dict[str, Any]:
+    """The totals in what JSON has."""
+    return {field.name: getattr(totals, field.name) for field in fields(totals)}
+
+
+def totals_from_json(content: Mapping[str, Any]) -> Totals:
+    """The inverse of :func:`totals_to_json`, of content that it made."""
+    counts = {name: {state: content[name][state] for state in states} for name, states in _BY_STATE.items()}
+    return Totals(**{**content, **counts})

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from eth_abi.abi import encode
 from eth_utils.abi import function_signature_to_4byte_selector
-from web3.exceptions import ContractLogicError
 
+from fedblocks.chain import web3_errors
 from fedblocks.chain.connection import Block
 from fedblocks.chain.reverts import revert_of_error
 from fedblocks.chain.transactions import Receipt
@@ -44,7 +44,7 @@ class RewardManagerV1(V1Contract):
         try:
             with self.connection.asking():
                 return bytes(self.connection.web3.eth.call({"to": self.address, "data": data}, block))  # type: ignore[arg-type]
-        except ContractLogicError as error:
+        except web3_errors.ContractLogicError as error:
             raise revert_of_error(error) from None
 
     def new_user_instance(self, clients: Sequence[Address], number_of_epochs: int) -> Receipt:
