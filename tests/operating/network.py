@@ -117,6 +117,21 @@ class Process:
         return [each for each in map(json.loads, lines) if each["what"] == what]
 
 
+@dataclass(frozen=True)
+class Played:
+    """How a job has ended.
+
+    Attributes:
+        headers: the hashes of its headers.
+        balances: all money of the protocol.
+        sent: how many transactions aggregator and clients have sent.
+    """
+
+    headers: list[bytes]
+    balances: dict[str, int]
+    sent: dict[str, int]
+
+
 class Network:
     """An open job on a chain of its own, and the processes that train it.
 
@@ -139,7 +154,7 @@ class Network:
         store: str | None = None,
         local_steps: int = 3,
         target_ppm: int = 1_000_000,
-        poll: float = 0.1,
+        poll: float = 0.25,
     ) -> None:
         self.folder, self.count, self.epochs, self.poll = folder, clients, epochs, poll
         self.store_url = store or f"sqlite:///{folder / 'rollup.sqlite'}"
@@ -219,6 +234,10 @@ class Network:
         logs = [process.log for process in self.processes if process.log.is_file()]
         return "\n".join(f"== {log.name}\n{log.read_text()[-1500:]}" for log in logs)
 
+    def played(self) -> Played:
+        """How the job has ended."""
+        return Played(self.headers(), self.balances(), self.sent())
+
     def headers(self) -> list[bytes]:
         """The hashes of the headers on chain."""
         chain, number = self.user.chain, self.job.instance_id
@@ -236,17 +255,38 @@ class Network:
             **{f"stake {each.address}": user.staking.client_stake(each.address) for each in self.signers},
         }
 
-    def transactions_of_aggregator(self) -> int:
-        return self.anvil.connection.web3.eth.get_transaction_count(self.anvil.signer(AGGREGATOR).address)
+    def sent(self) -> dict[str, int]:
+        """How many transactions everybody has sent, by address."""
+        signers = [self.anvil.signer(AGGREGATOR), *self.signers]
+        count = self.anvil.connection.web3.eth.get_transaction_count
+        return {each.address: count(each.address) for each in signers}
 
-    def play_locally(self, folder: Path) -> list[bytes]:
-        """The headers that the engine in one process gives for the same job, on a copy of the chain's state."""
+    def play_locally(self, folder: Path) -> Played:
+        """What the engine in one process makes of the same job, undisturbed; the chain is as before afterwards."""
         snapshot = self.anvil.snapshot()
-        context, request = self.job.context, self.job.request
-        store, blobs = RollupStore(f"sqlite:///{folder / 'local.sqlite'}"), BlobStore(f"file://{folder / 'local'}")
+        aggregator, number = self.user.acting_as(self.anvil.signer(AGGREGATOR)), self.job.instance_id
+        aggregator.chain.deposit_bond(number)
+        with RollupStore(f"sqlite:///{folder / 'local.sqlite'}") as store:
+            loop = self._local_loop(aggregator, store, BlobStore(f"file://{folder / 'local'}"))
+            threads = torch.get_num_threads()
+            torch.set_num_threads(1)
+            headers = [report.header.hash() for report in loop.run()]
+            torch.set_num_threads(threads)
+            if len(headers) < self.epochs:
+                self.user.chain.stop_instance(number)
+            self.anvil.increase_time(WINDOW + 1)
+            loop.submitter.finalize_ready()
+        aggregator.rewards.collect_training_fees(number)
+        aggregator.chain.withdraw_bond(number)
+        for signer in self.signers:
+            self.user.acting_as(signer).rewards.claim_reward(number)
+        played = Played(headers, self.balances(), self.sent())
+        self.anvil.revert(snapshot)
+        return played
+
+    def _local_loop(self, aggregator: FedBlocks, store: RollupStore, blobs: BlobStore) -> AggregatorLoop:
+        context, request, data = self.job.context, self.job.request, self.data
         signer = self.anvil.signer(AGGREGATOR)
-        aggregator = self.user.acting_as(signer)
-        aggregator.chain.deposit_bond(self.job.instance_id)
         sequencer = Sequencer.create(
             context,
             self.job.genesis,
@@ -257,7 +297,6 @@ class Network:
             aggregator=signer.address,
             max_epochs=request.maximum_epochs,
         )
-        data = load_dataset("digits")
         module = build_model(request.architecture, request.input_shape, request.classes, request.seed)
         members = []
         for number, part in enumerate(self.parts):
@@ -265,9 +304,7 @@ class Network:
             x, y = data.train_x[part], data.train_y[part]
             trainer = ClientTrainer(module, x, y, request.training, client=client.address, seed=request.seed)
             members.append(Member(FederatedClient(client, trainer, self.secret(number))))
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        loop = AggregatorLoop(
+        return AggregatorLoop(
             sequencer,
             Submitter(aggregator.chain, store, instance_key(context)),
             LocalEngine(members),
@@ -276,11 +313,6 @@ class Network:
             target_ppm=request.target_accuracy_ppm,
             maximum_epochs=request.maximum_epochs,
         )
-        headers = [report.header.hash() for report in loop.run()]
-        torch.set_num_threads(threads)
-        store.close()
-        self.anvil.revert(snapshot)
-        return headers
 
     def secret(self, number: int) -> bytes:
         """From what a client's salts follow; a client would draw it, but two engines must have the same."""
@@ -288,6 +320,7 @@ class Network:
 
     def _open_job(self) -> None:
         node, data = self.anvil, load_dataset("digits")
+        self.data = data
         deployment = deploy_protocol(TransactionSender(node.connection, node.signer(ADMIN)), PARAMETERS)
         deployment.save(self.folder / "deployment.json")
         self.user = FedBlocks.connect(node.url, deployment, signer=node.signer(USER))
@@ -323,6 +356,7 @@ class Network:
         (self.folder / "passphrase").write_text(PASSPHRASE)
         (self.folder / "passphrase").chmod(0o600)
         (self.folder / "job.json").write_text(self.job.request.to_json())
+        np.savez(self.folder / "test.npz", x=self.data.test_x, y=self.data.test_y)
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.service_url = f"http://127.0.0.1:{probe.getsockname()[1]}"
         chain = f'[chain]\nnetwork = "{self.anvil.url}"\ndeployment = "deployment.json"\n'
@@ -333,7 +367,7 @@ class Network:
             f"poll_seconds = {self.poll}\nchain_seconds = {self.poll}\ncommit_seconds = 600\nreveal_seconds = 600\n"
             f'{chain}[account]\nkeyfile = "{key}"\npassphrase_file = "passphrase"\n'
             f'[[instance]]\ninstance = {self.job.instance_id}\njob = "job.json"\n'
-            '[instance.evaluation]\ndataset = "digits"\n',
+            '[instance.evaluation]\nfile = "test.npz"\n',
         )
         self.aggregator = self._process(
             "aggregator", "fedblocks.cli.aggregator", "run", str(self.folder / "aggregator.toml"), "--json-log"
@@ -354,8 +388,10 @@ class Network:
             f"{name}.toml",
             f'service = "{self.service_url}"\nstate = "{name}"\npoll_seconds = {self.poll}\nclaim_rewards = true\n'
             f'{chain}[account]\nkeyfile = "{self._keyfile(name, signer)}"\npassphrase_file = "passphrase"\n'
-            f'[data]\ndataset = "digits"\npart = {number}\nparts = {self.count}\nalpha = 0.5\nseed = 7\n',
+            f'[data]\nfile = "{name}.npz"\ndomain = "digits"\n',
         )
+        part = self.parts[number]
+        np.savez(self.folder / f"{name}.npz", x=self.data.train_x[part], y=self.data.train_y[part])
         path = str(self.folder / f"{name}.toml")
         return self._process(name, "fedblocks.cli.client", "run", path, "--until-done", "--json-log")
 

@@ -32,6 +32,17 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Keeping it honest",
         "Get paid what your challenges have earned, and what your demands have got back.",
     ),
+    "client": ("client:client", "Running it", "A data owner's process: train, commit, reveal, get paid."),
+    "node": (
+        "node:node",
+        "Running it",
+        "Serve the micro-rollup over HTTP: take signed actions, and answer what is known.",
+    ),
+    "aggregator": (
+        "aggregator:aggregator",
+        "Running it",
+        "An aggregator's process: close, execute, post, finalise, answer, settle.",
+    ),
     "watch": ("watch:watch", "Keeping it honest", "Work out every posted epoch again, and challenge what is wrong."),
     "slash": ("slashes:slash", "Keeping it honest", "Slashes: list them, explain one, carry out final verdicts."),
     "explain": ("explain:explain", "Looking", "Tell in words and numbers what happened, and how to verify it."),
@@ -56,7 +67,16 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 """Each command's module and name in it, the section of the help it is in, and its first line of help."""
 
-_SECTIONS = ("Looking", "Your stake", "Jobs", "Keeping it honest", "Deployments", "Trying it", "Setting up")
+_SECTIONS = (
+    "Looking",
+    "Your stake",
+    "Jobs",
+    "Running it",
+    "Keeping it honest",
+    "Deployments",
+    "Trying it",
+    "Setting up",
+)
 
 _EPILOG = "Exit codes: " + "; ".join(f"{int(code)} {meaning}" for code, meaning in MEANINGS.items()) + "."
 

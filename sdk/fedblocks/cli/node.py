@@ -20,7 +20,9 @@ from fedblocks.cli.options import AccountChoice, account_options
 @click.option("--writes-per-second", type=click.FloatRange(0.1), help="Of each IP address.")
 @click.option("--proxy", multiple=True, metavar="IP", help="A reverse proxy whose X-Forwarded-For is believed.")
 @click.option("--tls-key", type=click.Path(dir_okay=False, exists=True), help="With --tls-certificate: serve HTTPS.")
-@click.option("--tls-certificate", type=click.Path(dir_okay=False, exists=True))
+@click.option(
+    "--tls-certificate", type=click.Path(dir_okay=False, exists=True), help="With --tls-key: what is shown to clients."
+)
 @click.option("--quiet", is_flag=True, help="Log warnings only, not every request.")
 def node(
     store: str,
@@ -40,6 +42,9 @@ def node(
     The account is the aggregator's: it signs acknowledgements, and sends nothing. Without one, the node only answers.
     Several nodes may share a store and its data, beside the one process that executes epochs. Stops in an orderly way
     on SIGTERM and Ctrl-C, and may be killed at any time. The API is described at /openapi.json.
+
+    \b
+    fedblocks node --store postgresql:///fedblocks --data file:///var/lib/fedblocks/blobs --account aggregator
     """
     from fedblocks.cli.connecting import open_signer
     from fedblocks.rollup.actions import Acknowledgement, sign_action, signing_domain

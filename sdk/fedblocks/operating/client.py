@@ -36,7 +36,7 @@ from fedblocks.training.profile import profile_of, sign_profile
 from fedblocks.types import InstanceId, Timestamp
 
 FOLLOW_EVERY = 5
-"""How many polls pass between two looks at what became of epochs."""
+"""How many polls pass between two looks for new seats, and at what became of epochs."""
 
 
 class ClientProcess:
@@ -79,12 +79,14 @@ class ClientProcess:
         self._talk(
             "started", client=self._signer.address, service=redact(self._config.service), samples=len(self.data.y)
         )
-        follow = self._stopping.every(FOLLOW_EVERY * self._config.poll_seconds, self._follow)
+        seconds = FOLLOW_EVERY * self._config.poll_seconds
+        look = self._stopping.every(seconds, lambda: self._guarded("seats", self._look_for_seats))
+        follow = self._stopping.every(seconds, self._follow)
         try:
             while not (until_done and self._is_done):
                 busy = False
                 self._guarded("profile", self._publish)
-                self._guarded("seats", self._look_for_seats)
+                look()
                 for part in list(self._parts.values()):
                     busy = self._guarded(f"round {part.context.instance_id}", part.step) or busy
                 follow()

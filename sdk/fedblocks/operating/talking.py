@@ -96,7 +96,7 @@ class Stopping:
         if self._event.wait(seconds):
             raise Stopped
 
-    def every(self, seconds: float, do: Callable[[], None]) -> Callable[[], None]:
+    def every(self, seconds: float, do: Callable[[], object]) -> Callable[[], None]:
         """What does something when it is called and that many seconds have passed since the last time."""
         last = -seconds
 
