@@ -6,12 +6,48 @@ Every mark has a shape of its own, so that nothing hangs on colours.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor, log10
 
 from textual_plotext import PlotextPlot
 
 from fedblocks.monitor.views import Measure, SeatScores, Side
 
 ORDINARY, SLASHED, EXCLUDED = "●", "✗", "▲"
+
+WIDE = 30.0
+"""From this ratio on between the largest value and the threshold, a straight scale would press all others together."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Where values lie on the plot's vertical axis.
+
+    Attributes:
+        floor: on a logarithmic scale the smallest value that has a place of its own; what is smaller, zero included, is
+            drawn there. None on a straight scale.
+    """
+
+    floor: float | None
+
+    @classmethod
+    def of(cls, values: Sequence[float], threshold: float) -> Scale:
+        """A straight scale, or a logarithmic one where values differ too much for it."""
+        if min(*values, threshold) < 0 or threshold <= 0 or max(values) < WIDE * threshold:
+            return cls(None)
+        return cls(threshold / 10)
+
+    def place(self, value: float) -> float:
+        """The height of a value."""
+        return value if self.floor is None else log10(max(value, self.floor))
+
+    def ticks(self, values: Sequence[float]) -> tuple[list[float], list[str]] | None:
+        """Heights and labels of the powers of ten between the values; None leaves them to the plot."""
+        if self.floor is None:
+            return None
+        powers = range(floor(log10(self.floor)) + 1, floor(log10(max(values))) + 1)
+        lowest = ([log10(self.floor)], [f"≤{self.floor:g}"])
+        return lowest[0] + [float(each) for each in powers], lowest[1] + [f"{10.0**each:g}" for each in powers]
 
 
 class CurvePlot(PlotextPlot):
@@ -66,18 +102,25 @@ class ScorePlot(PlotextPlot):
         ]
         # The threshold first, and room above and below: a mark on the line or at the edge must be seen.
         values = [first.threshold, *(measure.value for _, measure in measured)]
-        margin = (max(values) - min(values) or 1.0) * 0.12
-        plt.ylim(min(values) - margin, max(values) + margin)
-        plt.plot(ends, [first.threshold] * 2, marker="─")
+        scale = Scale.of(values, first.threshold)
+        heights = [scale.place(value) for value in values]
+        margin = (max(heights) - min(heights) or 1.0) * 0.12
+        plt.ylim(min(heights) - margin, max(heights) + margin)
+        if (ticks := scale.ticks(values)) is not None:
+            plt.yticks(*ticks)
+        plt.plot(ends, [scale.place(first.threshold)] * 2, marker="─")
         for marker, wanted in ((ORDINARY, 0), (EXCLUDED, 1), (SLASHED, 2)):
             group = [(each, measure) for each, measure in measured if _kind(each) == wanted]
             if group:
-                plt.scatter([float(each.seat) for each, _ in group], [m.value for _, m in group], marker=marker)
+                plt.scatter(
+                    [float(each.seat) for each, _ in group], [scale.place(m.value) for _, m in group], marker=marker
+                )
         plt.xticks([float(each.seat) for each, _ in measured], [str(each.seat) for each, _ in measured])
         plt.xlim(*ends)
         plt.xlabel("seat")
         self.border_title = f"{first.rule}: {first.title}"
-        self.border_subtitle = f"{ORDINARY} accepted {EXCLUDED} left out {SLASHED} slashed ─ {limit(first)}"
+        scaled = ", logarithmic" if scale.floor is not None else ""
+        self.border_subtitle = f"{ORDINARY} accepted {EXCLUDED} left out {SLASHED} slashed ─ {limit(first)}{scaled}"
         self.refresh()
 
 
