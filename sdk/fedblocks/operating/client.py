@@ -64,6 +64,9 @@ class ClientProcess:
         self._parts: dict[InstanceId, TakingPart] = {}
         self._done: set[InstanceId] = set()
         self._published = not config.publish_profile
+        seconds = FOLLOW_EVERY * config.poll_seconds
+        self._look = stopping.every(seconds, lambda: self._guarded("seats", self._look_for_seats))
+        self._follow = stopping.every(seconds, self._follow_all)
 
     @cached_property
     def data(self) -> Samples:
@@ -79,24 +82,28 @@ class ClientProcess:
         self._talk(
             "started", client=self._signer.address, service=redact(self._config.service), samples=len(self.data.y)
         )
-        seconds = FOLLOW_EVERY * self._config.poll_seconds
-        look = self._stopping.every(seconds, lambda: self._guarded("seats", self._look_for_seats))
-        follow = self._stopping.every(seconds, self._follow)
         try:
             while not (until_done and self._is_done):
-                busy = False
-                self._guarded("profile", self._publish)
-                look()
-                for part in list(self._parts.values()):
-                    busy = self._guarded(f"round {part.context.instance_id}", part.step) or busy
-                follow()
-                if not busy:
+                if not self.turn():
                     self._stopping.rest(self._config.poll_seconds)
         except Stopped:
             self._talk("stopping")
         finally:
-            self._service.close()
-            self._folder.close()
+            self.close()
+
+    def turn(self) -> bool:
+        """Look at everything once; whether there was anything to do."""
+        self._guarded("profile", self._publish)
+        self._look()
+        # A list first: every instance gets its turn, whatever another one had to do.
+        busy = [self._guarded(f"round {number}", part.step) for number, part in list(self._parts.items())]
+        self._follow()
+        return any(busy)
+
+    def close(self) -> None:
+        """Let another process have the folder of state."""
+        self._service.close()
+        self._folder.close()
 
     @property
     def _is_done(self) -> bool:
@@ -137,7 +144,7 @@ class ClientProcess:
         self._talk("joined", instance=number, seat=joined.context.seat_of(self._signer.address), job=joined.job.hash())
         return True
 
-    def _follow(self) -> None:
+    def _follow_all(self) -> None:
         for number, part in list(self._parts.items()):
             self._guarded(f"outcome {number}", part.follow)
             self._guarded(f"reward {number}", partial(self._wind_up, number))
