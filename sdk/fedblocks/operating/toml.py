@@ -111,7 +111,7 @@ def example(cls: type[Any], title: str) -> str:
     return "\n".join([*(f"# {line}" for line in title.splitlines()), "", *_lines(cls)]).rstrip() + "\n"
 
 
-def _lines(cls: type[Any]) -> list[str]:
+def _lines(cls: type[Any], prefix: str = "") -> list[str]:
     kinds = get_type_hints(cls)
     plain: list[str] = []
     tables: list[str] = []
@@ -121,8 +121,8 @@ def _lines(cls: type[Any]) -> list[str]:
         text = [f"# {line}" for line in _wrapped(each.metadata["text"])]
         if many or is_dataclass(kind):
             inner: Any = get_args(kind)[0] if many else kind
-            heading = f"[[{each.name}]]" if many else f"[{each.name}]"
-            tables += [*text, heading, *_lines(inner)]
+            name = prefix + each.name
+            tables += [*text, f"[[{name}]]" if many else f"[{name}]", *_lines(inner, f"{name}.")]
             continue
         shown = each.metadata["example"] if each.metadata["example"] is not None else each.default
         given = each.default is MISSING
