@@ -1,0 +1,251 @@
+"""An aggregator's process, with a cohort that speaks to its store: what it does besides epochs, and how it ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fedblocks.chain.connection import NodeUnreachable
+from fedblocks.engines.flower.aggregator import NoBond, NotTheAggregator
+from fedblocks.operating import aggregator as module
+from fedblocks.operating.aggregator import AggregatorProcess
+from fedblocks.operating.config import (
+    AccountConfig,
+    AggregatorConfig,
+    ChainConfig,
+    EvaluationConfig,
+    InstanceConfig,
+)
+from fedblocks.operating.talking import Stopping, Talk
+from fedblocks.rollup.fraud.cases import DemandKind
+from fedblocks.rollup.intake import Intake
+from fedblocks.rollup.progress import Phase, RoundRecord
+from fedblocks.rollup.store import RollupStore
+from fedblocks.rollup.submitter import Submitter
+from fedblocks.storage.leases import LeaseTaken
+from fedblocks.training.client import FederatedClient, RoundTask
+from tests.anvil import FIRST_CLIENT, Roles
+from tests.operating.stage import Still, samples
+
+
+class Running:
+    """The process in a thread of its own, and everybody it has to do with."""
+
+    def __init__(self, folder: Path, roles: Roles, job: Any) -> None:
+        self.folder, self.roles, self.job, self.number = folder, roles, job, job.instance_id
+        self.log, self.errors = io.StringIO(), []
+        self.url, self.blobs_url = f"sqlite:///{folder / 'rollup.sqlite'}", f"file://{folder / 'blobs'}"
+        roles.deployer.deployment.save(folder / "deployment.json")
+        (folder / "job.json").write_text(job.request.to_json())
+        x, y = samples(77)
+        np.savez(folder / "test.npz", x=x, y=y)
+        self.config = AggregatorConfig(
+            store=self.url,
+            data=self.blobs_url,
+            poll_seconds=0.02,
+            chain_seconds=0.02,
+            commit_seconds=600,
+            reveal_seconds=600,
+            chain=ChainConfig(network=roles.node.url, deployment=folder / "deployment.json"),
+            account=AccountConfig(keyfile=folder / "key.json", passphrase_file=folder / "passphrase"),
+            instance=(
+                InstanceConfig(
+                    instance=self.number,
+                    job=folder / "job.json",
+                    evaluation=EvaluationConfig(file=folder / "test.npz"),
+                ),
+            ),
+        )
+        self.clients = {
+            roles.node.signer(FIRST_CLIENT + number).address: FederatedClient(
+                roles.node.signer(FIRST_CLIENT + number), Still(), bytes([number]) * 32
+            )
+            for number in range(len(roles.clients))
+        }
+
+    def process(self, **changes: Any) -> AggregatorProcess:
+        self.stopping = Stopping()
+        signer = self.roles.aggregator.sender.signer
+        assert signer is not None
+        return AggregatorProcess(replace(self.config, **changes), signer, Talk(self.log, as_json=True), self.stopping)
+
+    def start(self, **changes: Any) -> None:
+        process = self.process(**changes)
+
+        def run() -> None:
+            try:
+                process.run()
+            except Exception as error:
+                self.errors.append(error)
+
+        self.thread = threading.Thread(target=run)
+        self.thread.start()
+
+    def stop(self) -> None:
+        self.stopping.stop()
+        self.thread.join(30)
+        assert not self.thread.is_alive()
+
+    def said(self, what: str) -> list[dict[str, Any]]:
+        return [each for each in map(json.loads, self.log.getvalue().splitlines()) if each["what"] == what]
+
+    def until(self, condition: Callable[[], Any], seconds: float = 30) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, self.log.getvalue()
+            assert self.thread.is_alive() or condition(), (self.errors, self.log.getvalue())
+            time.sleep(0.01)
+
+    def current(self) -> RoundRecord | None:
+        with RollupStore(self.url) as store:
+            records = store.list_instances()
+            return store.rounds.current(records[0].key) if records else None
+
+    def play_epoch(self) -> None:
+        """The cohort commits, waits for the chain, and reveals."""
+        self.until(lambda: (current := self.current()) is not None and current.phase is Phase.OPEN)
+        current = self.current()
+        assert current is not None
+        context, rng = self.job.context, np.random.default_rng(current.epoch)
+        task = RoundTask(
+            context, current.epoch, current.attempt, self.job.genesis, current.base_model_root, np.zeros(0, np.int16)
+        )
+        with RollupStore(self.url) as store:
+            intake = self.intake(store)
+            for client in self.clients.values():
+                commit = client.commit(task, rng.integers(-300, 300, context.d).astype(np.int16), 10)
+                intake.accept_commit(commit.action, commit.signature)
+            self.until(lambda: any(each["epoch"] == current.epoch for each in self.said("commitments closed")))
+            self.until(lambda: (now := self.current()) is not None and now.commits_root is not None)
+            for client in self.clients.values():
+                intake.accept_reveal(client.reveal(task))
+        self.until(lambda: any(each["epoch"] == current.epoch for each in self.said("posted")))
+
+    def intake(self, store: RollupStore) -> Intake:
+        from fedblocks.rollup.blobs import BlobStore
+
+        return Intake(store, BlobStore(self.blobs_url), self.roles.aggregator.sender.signer, store.list_instances()[0])
+
+    def header(self, epoch: int) -> Any:
+        with RollupStore(self.url) as store:
+            return store.epochs(store.list_instances()[0].key)[epoch - 1].header
+
+    def pass_window(self) -> None:
+        self.roles.node.increase_time(self.roles.user.chain.challenge_window() + 1)
+
+
+@pytest.fixture
+def running(tmp_path: Path, opened: tuple[Roles, Any]) -> Iterator[Running]:
+    roles, job = opened
+    snapshot = roles.node.snapshot()
+    running = Running(tmp_path, roles, job)
+    yield running
+    if hasattr(running, "thread"):
+        running.stop()
+    roles.node.revert(snapshot)
+
+
+def test_demands_are_answered_while_clients_are_waited_for(running):
+    running.start()
+    running.play_epoch()
+    watcher = running.roles.stranger
+    watcher.demands.demand(running.header(1), DemandKind.NEXT_MODEL, 0, 0)
+    running.until(lambda: running.said("demand answered"))
+    current = running.current()
+    assert (current.epoch, current.phase) == (2, Phase.OPEN), "nobody has committed to the next epoch"
+    assert running.said("demand answered")[0]["epoch"] == 1
+
+
+def test_an_instance_that_its_user_stops_is_settled_and_the_bond_comes_back(running):
+    running.start()
+    running.play_epoch()
+    running.roles.user.chain.stop_instance(running.number)
+    running.until(lambda: running.said("waiting to close"))
+    running.pass_window()
+    running.until(lambda: running.said("finished"))
+    running.thread.join(10)
+    assert running.errors == []
+    aggregator = running.roles.aggregator
+    assert aggregator.chain.bond(running.number, aggregator.sender.address) == 0
+    assert running.roles.user.rewards.user_instance(running.number).settled
+    assert running.current() is None, "nothing more is admitted"
+    sent = running.roles.node.connection.block_number()
+    running.process().run()
+    assert running.roles.node.connection.block_number() == sent, "who starts it again does nothing again"
+
+
+def test_it_stops_when_asked_and_goes_on_where_it_was(running):
+    running.start()
+    running.play_epoch()
+    running.stop()
+    assert running.errors == []
+    assert running.said("stopping")
+    running.start()
+    running.play_epoch()
+    assert [each["epoch"] for each in running.said("opened")] == [1, 2]
+    assert running.roles.user.chain.instance(running.number).posted_epochs == 2
+
+
+def test_an_epoch_that_was_executed_and_not_posted_is_posted_after_a_restart(running, monkeypatch):
+    def dead(*_: object) -> None:
+        raise ValueError("killed before it could send")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Submitter, "submit", dead)
+        running.start()
+        with pytest.raises(AssertionError):
+            running.play_epoch()
+        running.thread.join(10)
+    assert running.roles.user.chain.instance(running.number).posted_epochs == 0
+    running.start()
+    running.until(lambda: running.roles.user.chain.instance(running.number).posted_epochs == 1)
+    assert running.roles.user.chain.epoch(running.number, 1).header_hash == running.header(1).hash()
+
+
+def test_a_node_that_is_away_is_waited_for(running, monkeypatch):
+    real, failures = Submitter.close_commits, []
+
+    def away_twice(*arguments: Any) -> Any:
+        if len(failures) < 2:
+            failures.append(1)
+            raise NodeUnreachable("http://node", "it is away")
+        return real(*arguments)
+
+    monkeypatch.setattr(Submitter, "close_commits", away_twice)
+    running.start()
+    running.play_epoch()
+    assert len(failures) == 2
+    assert [each["kind"] for each in running.said("waiting")] == ["NodeUnreachable"], "said once"
+
+
+def test_two_processes_with_one_key_are_one_too_many(running, monkeypatch):
+    monkeypatch.setattr(module, "TAKE_OVER_SECONDS", 0.1)
+    running.start()
+    running.until(lambda: running.said("opened"))
+    first = running.stopping
+    with pytest.raises(LeaseTaken, match="stop the other one"):
+        running.process().run()
+    running.stopping = first
+
+
+def test_the_bond_is_deposited_only_where_that_is_wanted(running, monkeypatch):
+    monkeypatch.setattr(type(running.roles.user.chain), "bond", lambda *_: 0)
+    with pytest.raises(NoBond):
+        running.process().run()
+
+
+def test_another_s_instance_is_not_run(running):
+    process = running.process()
+    process._signer = running.roles.stranger.sender.signer
+    with pytest.raises(NotTheAggregator):
+        process.run()
+    assert running.said("failed")[0]["kind"] == "NotTheAggregator"
