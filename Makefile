@@ -13,10 +13,10 @@ NODE_STAMP := node_modules/.installed
 DATA_STAMP := .data/.fetched
 SYSTEM_STAMP := .data/.system
 
-.PHONY: help setup flower demo test lint types unit fuzz adversary mutants gas proof-costs coverage check abi vectors format constraints clean detection bench
+.PHONY: help setup flower demo test lint types unit fuzz adversary mutants gas proof-costs coverage check abi vectors format constraints clean detection bench bench-monitor
 
 help: ## Show what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
 setup: $(PY_STAMP) $(NODE_STAMP) $(DATA_STAMP) $(SYSTEM_STAMP) $(if $(CI),flower) ## Install everything (quick when nothing changed)
 
@@ -83,6 +83,10 @@ detection: setup ## Measure the rules again (hours; ARGS="--seeds 1020 --minutes
 
 bench: $(PY_STAMP) ## Measure what the commitments cost beside Flower's MultiKrum (minutes; ARGS=--huge for d = 10^8)
 	$(BIN)/python benchmarks/commitments.py $(ARGS)
+
+bench-monitor: $(PY_STAMP) ## Measure index and terminal with 10,000 clients and 200,000 events
+	$(BIN)/python -m benchmarks.indexer $(ARGS)
+	$(BIN)/python -m benchmarks.tui $(ARGS)
 
 abi: $(PY_STAMP) ## Export ABI and bytecode of the contracts into the SDK
 	$(BIN)/python scripts/export_abi.py

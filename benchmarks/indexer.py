@@ -1,7 +1,7 @@
 """How fast the index is filled and read; the figures of docs/monitor.md.
 
-    python benchmarks/indexer.py
-    python benchmarks/indexer.py --clients 1000 --events 20000 --output /tmp/small.json
+    python -m benchmarks.indexer
+    python -m benchmarks.indexer --clients 1000 --events 20000 --output /tmp/small.json
 
 A recorded life of a deployment (``protocol_log.py``) is indexed into an empty SQLite database, from logs to entities.
 Then the last two thousand blocks are replaced by others, and the result is held against a fresh index. Reading is
@@ -25,13 +25,13 @@ from pathlib import Path
 from typing import Any
 
 from eth_utils.crypto import keccak
-from protocol_log import synthetic_recording
 from sqlalchemy import select
+from tests.telling.scripted import scripted_subject
 
+from benchmarks.protocol_log import synthetic_recording
 from fedblocks.monitor.indexer import Indexer
 from fedblocks.monitor.monitor import Monitor, index_database
 from fedblocks.monitor.recording import RecordedSource, Recording
-from fedblocks.monitor.scripted import scripted_subject
 from fedblocks.monitor.sources import RawLog
 from fedblocks.monitor.tables import OF_THE_CHAIN
 from fedblocks.types import Hash32
@@ -72,8 +72,9 @@ def rows_hash(place: Path) -> str:
 
 
 def reorganised(recording: Recording, blocks: int) -> Recording:
-    """The same life, in which the last blocks have other hashes and every third of their transactions is gone."""
+    """The same life, in which the last blocks have other hashes and the last third of them is empty."""
     first = recording.head.number - blocks
+    empty = recording.head.number - blocks // 3
 
     def other(value: bytes) -> Hash32:
         return Hash32(keccak(b"other" + value))
@@ -82,7 +83,7 @@ def reorganised(recording: Recording, blocks: int) -> Recording:
     for log in recording.logs:
         if log.block < first:
             logs.append(log)
-        elif log.transaction_hash[0] % 3:
+        elif log.block < empty:
             logs.append(replace(log, block_hash=other(log.block_hash)))
     return replace(recording, logs=logs, head=replace(recording.head, hash=other(recording.head.hash)))
 
@@ -126,8 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         filled = timed(monitor.update)
         monitor.close()
         memory, size = megabytes(), size_of(place.parent)
-        command = [sys.executable, __file__, "--read", str(place)]
-        read = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        command = [sys.executable, "-m", "benchmarks.indexer", "--read", str(place)]
+        read = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout)
 
         other = RecordedSource(reorganised(recording, REPLACED_BLOCKS))
         database = index_database(place)

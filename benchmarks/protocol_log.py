@@ -1,6 +1,6 @@
 """A long life of a deployment as a recording: thousands of clients, instances, epochs, slashes; by seed.
 
-    from protocol_log import synthetic_recording
+    from benchmarks.protocol_log import synthetic_recording
 
 Everything is told through the contracts' ABI on a scripted chain, in rounds of an hour. Instances train side by side;
 some epochs are overturned, some clients slashed, some leave. Ten thousand clients and 200,000 events take half a minute
@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from tests.telling.scripted import ScriptedChain, address_of, scripted_subject
+from tests.telling.storyteller import Storyteller
+
 from fedblocks.monitor.recording import Recording
-from fedblocks.monitor.scripted import ScriptedChain, address_of, scripted_subject
-from fedblocks.monitor.storyteller import Storyteller
 from fedblocks.seats import SlashReason
 from fedblocks.types import Address, InstanceId
 
-ROOT = Path(__file__).resolve().parents[1]
-CACHE = ROOT / ".cache" / "protocol-log"
+CACHE = Path(__file__).resolve().parents[1] / ".cache" / "protocol-log"
 HOUR = 3600
 SIDE_BY_SIDE = 200
 SMALLEST_COHORT, LARGEST_COHORT = 8, 32

@@ -1,6 +1,6 @@
 """How fast the terminal interface is with 10,000 clients and 200,000 events; the figures of docs/tui.md.
 
-    python benchmarks/tui.py
+    python -m benchmarks.tui
 
 The recording of benchmarks/protocol_log.py is indexed once into `.cache`. Then, several times each:
 
@@ -23,6 +23,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 INDEX = ROOT / ".cache" / "tui" / "index.db"
@@ -47,8 +48,7 @@ def prepare(clients: int, events: int) -> None:
     """Index the recording, unless it was done before."""
     if INDEX.exists() and SUBJECT.exists():
         return
-    from protocol_log import synthetic_recording
-
+    from benchmarks.protocol_log import synthetic_recording
     from fedblocks.monitor.monitor import Monitor, index_database
     from fedblocks.monitor.recording import RecordedSource
 
@@ -150,19 +150,32 @@ async def repaint(app, key: str) -> float | None:  # type: ignore[no-untyped-def
     return painted_at - began if painted_at else None
 
 
+def alone(what: str) -> dict[str, Any]:
+    """What a process of its own has measured."""
+    command = [sys.executable, "-m", "benchmarks.tui", what]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+
+
 def measure(repeats: int) -> dict[str, object]:
     """All figures, each process alone."""
     starts, frames, memories = [], [], []
     for _ in range(repeats):
         began = time.time()
         done = subprocess.run(
-            [sys.executable, __file__, "--first-screen"], capture_output=True, text=True, check=True, cwd=ROOT
+            [sys.executable, "-m", "benchmarks.tui", "--first-screen"],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=ROOT,
         )
         got = json.loads(done.stdout.splitlines()[-1])
         starts.append(got["data"] - began)
         frames.append(got["frame"] - began)
         memories.append(got["rss"])
-    done = subprocess.run([sys.executable, __file__, "--keys"], capture_output=True, text=True, check=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.tui", "--keys"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
     pressed = json.loads(done.stdout.splitlines()[-1])
     return {
         "machine": f"{platform.machine()}, {platform.python_implementation()} {platform.python_version()}",

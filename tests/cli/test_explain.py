@@ -7,11 +7,11 @@ import pytest
 from fedblocks.contracts.slashing_manager import ClientSlashed
 from fedblocks.deployments import CONTRACTS, DeployedContract, Deployment
 from fedblocks.monitor.published import read_scores
-from fedblocks.monitor.scripted import address_of
 from fedblocks.seats import SlashReason, bitmap_of, pack_reasons
 from fedblocks.types import BlockNumber, EpochNumber, Wei
 from tests.monitor.trained_story import COHORT, indexed, tell, train
 from tests.sdk.test_instances import ALL, WINDOW, opened, post
+from tests.telling.scripted import address_of
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ import pytest
 
 from fedblocks.cli.exit_codes import ExitCode
 from fedblocks.deployments import CONTRACTS, DeployedContract, Deployment, ProtocolParameters
-from fedblocks.monitor.scripted import address_of
 from fedblocks.monitor.views import ClientState
 from fedblocks.types import ZERO_HASH, BlockNumber
 from fedblocks.units import ether
 from tests.cli.conftest import Ended, Home
 from tests.monitor.story import BOB, CLIENTS, FIRST, NINA, OTTO, RUNNING, USER, WATCHER, indexed_story
+from tests.telling.scripted import address_of
 
 STAKE = int(ether("0.1"))
 

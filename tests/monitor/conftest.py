@@ -8,8 +8,8 @@ import pytest
 
 from fedblocks.monitor.monitor import Monitor
 from fedblocks.monitor.snapshot import IndexSnapshot
-from fedblocks.monitor.storyteller import Storyteller
 from tests.monitor.story import indexed_story, tell
+from tests.telling.storyteller import Storyteller
 
 
 @pytest.fixture(scope="session")

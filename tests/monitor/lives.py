@@ -6,10 +6,10 @@ from collections.abc import Callable
 from copy import deepcopy
 from random import Random
 
-from fedblocks.monitor.scripted import ScriptedChain, address_of, scripted_subject
-from fedblocks.monitor.storyteller import Storyteller
 from fedblocks.seats import SlashReason
 from fedblocks.types import InstanceId
+from tests.telling.scripted import ScriptedChain, address_of, scripted_subject
+from tests.telling.storyteller import Storyteller
 
 PEOPLE = [address_of(f"person {number}") for number in range(8)]
 USERS = [address_of(f"user {number}") for number in range(3)]

@@ -21,11 +21,11 @@ from pathlib import Path
 
 from fedblocks.monitor.monitor import Monitor, index_database
 from fedblocks.monitor.recording import RecordedSource
-from fedblocks.monitor.scripted import ScriptedChain, address_of, scripted_subject
-from fedblocks.monitor.storyteller import Storyteller
 from fedblocks.seats import SlashReason
 from fedblocks.types import InstanceId
 from fedblocks.units import ether
+from tests.telling.scripted import ScriptedChain, address_of, scripted_subject
+from tests.telling.storyteller import Storyteller
 
 CLIENTS = tuple(address_of(f"client {number}") for number in range(7))
 NINA, OTTO = address_of("Nina"), address_of("Otto")

@@ -14,10 +14,9 @@ from fedblocks.chain.connection import BlockHeader, NodeRefused, NodeUnreachable
 from fedblocks.chain.events import ChainEvent, EventRegistry
 from fedblocks.chain.node import Anvil
 from fedblocks.contracts.artifacts import load_artifact
-from fedblocks.monitor.indexer import BlockTooLarge, Indexer, Progress
+from fedblocks.monitor.indexer import BlockTooLarge, Indexer, LogsMissing, Progress
 from fedblocks.monitor.monitor import Monitor, NoSource, NotIndexed, index_database
 from fedblocks.monitor.recording import RecordedSource, record
-from fedblocks.monitor.scripted import ScriptedChain, scripted_subject
 from fedblocks.monitor.sources import NodeSource, RawLog
 from fedblocks.monitor.stored import arguments_from_json, arguments_to_json
 from fedblocks.monitor.views import ClientState, HealthState, OwnState
@@ -26,6 +25,7 @@ from tests.anvil import Roles
 from tests.monitor.lives import born, live
 from tests.monitor.story import story, tell
 from tests.monitor.test_reorgs import fresh, rows
+from tests.telling.scripted import ScriptedChain, scripted_subject
 
 
 class Narrow(RecordedSource):
@@ -45,6 +45,20 @@ def test_a_range_that_the_node_refuses_is_halved_until_it_is_not(tmp_path: Path)
     database = index_database(tmp_path / "index.db")
     Indexer(database, source.subject, source).sync()
     assert rows(database) == fresh(story())
+
+
+def test_a_node_that_leaves_logs_out_is_told_and_nothing_of_the_chunk_is_kept(tmp_path: Path) -> None:
+    class Forgetful(RecordedSource):
+        def logs(self, first: BlockNumber, last: BlockNumber) -> Sequence[RawLog]:
+            found = super().logs(first, last)
+            chain = self.subject.addresses["ModelParameterChain"]
+            return [log for log in found if log.address != chain or log.log_index != 0]
+
+    source = Forgetful(story().recording)
+    database = index_database(tmp_path / "index.db")
+    with pytest.raises(LogsMissing, match=r"ModelParameterChain\.\w+ in block \d+, transaction 0x.* leaves logs out"):
+        Indexer(database, source.subject, source).sync()
+    assert not rows(database)["monitor_events"]
 
 
 def test_a_node_that_refuses_a_single_block_is_told_with_the_block(tmp_path: Path) -> None:

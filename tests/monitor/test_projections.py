@@ -10,13 +10,13 @@ from fedblocks.contracts.staking_registry import SlashStake, Stake, Unregister, 
 from fedblocks.contracts.treasury import Recieved
 from fedblocks.contracts.v1 import V1_ARBITRUM
 from fedblocks.monitor.monitor import Monitor, index_database
-from fedblocks.monitor.scripted import ScriptedChain, address_of, scripted_subject
-from fedblocks.monitor.storyteller import Storyteller, event
 from fedblocks.monitor.subject import Subject
 from fedblocks.monitor.views import ClientState, DemandState, EpochState, InstanceState, Severity
 from fedblocks.seats import SlashReason
 from fedblocks.types import BlockNumber, InstanceId
 from fedblocks.units import ether
+from tests.telling.scripted import ScriptedChain, address_of, scripted_subject
+from tests.telling.storyteller import Storyteller, event
 
 ANN, BEN, CAT, DAN, EVE = (address_of(name) for name in ("Ann", "Ben", "Cat", "Dan", "Eve"))
 COHORT = (ANN, BEN, CAT, DAN)

@@ -7,7 +7,6 @@ import pytest
 from fedblocks.monitor.history import told_events
 from fedblocks.monitor.monitor import Monitor
 from fedblocks.monitor.snapshot import IndexSnapshot
-from fedblocks.monitor.storyteller import Storyteller
 from fedblocks.monitor.subject import _EVENTS
 from fedblocks.monitor.views import (
     ClientState,
@@ -36,6 +35,7 @@ from tests.monitor.story import (
     WATCHER,
     indexed_story,
 )
+from tests.telling.storyteller import Storyteller
 
 
 def test_every_stake_is_as_the_registry_has_it(snapshot: IndexSnapshot, told: Storyteller) -> None:

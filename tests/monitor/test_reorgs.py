@@ -17,11 +17,11 @@ from fedblocks.monitor.indexer import ChainUnsettled, Indexer
 from fedblocks.monitor.monitor import index_database
 from fedblocks.monitor.recording import RecordedSource
 from fedblocks.monitor.sources import RawLog
-from fedblocks.monitor.storyteller import Storyteller
 from fedblocks.monitor.tables import OF_THE_CHAIN, deployments
 from fedblocks.storage.database import Database
 from fedblocks.types import BlockNumber
 from tests.monitor.lives import born, fork, live
+from tests.telling.storyteller import Storyteller
 
 
 class Switching:

@@ -6,8 +6,6 @@ from pathlib import Path
 from fedblocks.aggregation.rules import Rules
 from fedblocks.contracts.model_parameter_chain import EpochSubmitted, InstanceConfigured, PostedHeader
 from fedblocks.monitor.monitor import Monitor, ReadScores, index_database
-from fedblocks.monitor.scripted import ScriptedChain, scripted_subject
-from fedblocks.monitor.storyteller import Storyteller, ToldEpoch, event
 from fedblocks.rollup.header import Header
 from fedblocks.rollup.state import InstanceContext
 from fedblocks.rollup.vectors import vector_root
@@ -16,6 +14,8 @@ from fedblocks.types import Address, Hash32, InstanceId, Timestamp
 from tests.aggregation import test_verdicts as attacks
 from tests.aggregation.cohort import Cohort
 from tests.monitor.published_run import AGGREGATOR, USER, PublishedRun, account, published_run
+from tests.telling.scripted import ScriptedChain, scripted_subject
+from tests.telling.storyteller import Storyteller, ToldEpoch, event
 
 ONE = InstanceId(1)
 COHORT = tuple(account(f"client {seat}") for seat in range(13))

@@ -63,6 +63,18 @@ class ChainUnsettled(FedBlocksError, RuntimeError):
         )
 
 
+class LogsMissing(FedBlocksError, RuntimeError):
+    """What a node said cannot have happened without something that it left out."""
+
+    def __init__(self, entry: Entry) -> None:
+        event = entry.event
+        super().__init__(
+            f"the node's logs do not fit together: {entry.contract}.{type(event).__name__} in block {event.block}, "
+            f"transaction 0x{event.transaction_hash.hex()}, follows from nothing that it has given; it leaves logs "
+            "out: use another node, with a new index"
+        )
+
+
 class _Moved(Exception):
     """What was read is not of one chain, or another process has written; look again."""
 
@@ -133,7 +145,7 @@ class Indexer:
 
         Raises:
             NodeUnreachable, NodeRefused: if the source does not answer; what was read is kept.
-            BlockTooLarge, ChainUnsettled: as they say.
+            BlockTooLarge, ChainUnsettled, LogsMissing: as they say.
             StorageError: if the database cannot be written.
         """
         try:
@@ -255,7 +267,10 @@ class Indexer:
         for entry, targets in routed:
             for projection, key in targets:
                 entity = (projection.kind, key)
-                self._states[entity] = projection.apply(self._states[entity], entry)
+                try:
+                    self._states[entity] = projection.apply(self._states[entity], entry)
+                except (LookupError, TypeError) as error:
+                    raise LogsMissing(entry) from error
         self._save(connection, {entity: self._states[entity] for entity in touched})
 
     def _load(self, connection: Connection, wanted: set[Entity]) -> None:

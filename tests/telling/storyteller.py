@@ -59,11 +59,11 @@ from fedblocks.contracts.staking_registry import (
     WithdrawStake,
 )
 from fedblocks.contracts.treasury import Recieved, Withdraw
-from fedblocks.monitor.scripted import NOWHERE, ScriptedChain, hash_of
 from fedblocks.rollup.header import Header
 from fedblocks.seats import SlashReason, bitmap_of, pack_reasons, seats_of, unpack_reasons
 from fedblocks.types import ZERO_ADDRESS, Address, EpochNumber, Hash32, InstanceId, Seat, Timestamp, Wei
 from fedblocks.units import SHARE_SCALE
+from tests.telling.scripted import NOWHERE, ScriptedChain, hash_of
 
 E = TypeVar("E", bound=ChainEvent)
 
