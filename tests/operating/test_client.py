@@ -14,8 +14,10 @@ from fedblocks.aggregation.rules import Rules
 from fedblocks.engines.intake import opened_commits
 from fedblocks.operating.holding import FolderHeld
 from fedblocks.rollup.lists import SeatList
+from fedblocks.rollup.store import RollupStore
 from fedblocks.service.client import MpsClient, NodeAway
 from tests.operating.stage import SAMPLES, Stage, samples
+from tests.service.running import ThreadedNode
 
 
 def records(stage: Stage) -> list[dict[str, Any]]:
@@ -129,6 +131,19 @@ def test_another_instance_than_the_one_on_chain_is_refused(stage, monkeypatch, c
     stage.client().turn()
     assert stage.stored() == []
     assert says in refusals(stage)
+
+
+def test_an_instance_that_the_aggregator_has_not_opened_yet_is_waited_for(stage, tmp_path):
+    (tmp_path / "empty").mkdir()
+    RollupStore(f"sqlite:///{tmp_path}/empty/rollup.sqlite").close()
+    signer = stage.roles.aggregator.sender.signer
+    with ThreadedNode(f"sqlite:///{tmp_path}/empty/rollup.sqlite", stage.blobs, account=signer) as node:
+        client = stage.client(service=node.url)
+        client.turn()
+        client.turn()
+        client.close()
+    assert [each["kind"] for each in stage.said("waiting")] == ["foreign-deployment", "unknown-instance"]
+    assert refusals(stage) == ""
 
 
 def test_a_job_that_was_not_agreed_to_is_refused(stage):

@@ -31,7 +31,7 @@ from fedblocks.operating.records import Records
 from fedblocks.operating.seats import SeatFinder
 from fedblocks.operating.taking_part import TakingPart
 from fedblocks.operating.talking import Stopped, Stopping, Talk
-from fedblocks.service.client import MpsClient, NodeAway
+from fedblocks.service.client import MpsClient, NodeAway, NodeProblem
 from fedblocks.training.profile import profile_of, sign_profile
 from fedblocks.types import InstanceId, Timestamp
 
@@ -62,6 +62,7 @@ class ClientProcess:
         self._records = Records(config.state / signer.address.lower() / "records")
         self._seats = SeatFinder(self.fedblocks.rewards, signer.address, config.state / "seats.json")
         self._parts: dict[InstanceId, TakingPart] = {}
+        self._wanted: set[InstanceId] = set()
         self._done: set[InstanceId] = set()
         self._published = not config.publish_profile
         seconds = FOLLOW_EVERY * config.poll_seconds
@@ -107,12 +108,14 @@ class ClientProcess:
 
     @property
     def _is_done(self) -> bool:
-        return bool(self._done) and not self._parts
+        return bool(self._wanted) and self._wanted <= self._done
 
     def _look_for_seats(self) -> bool:
         for number in self._seats.look(self._block()):
-            wanted = not self._config.instances or number in self._config.instances
-            if wanted and number not in self._parts and number not in self._done:
+            if self._config.instances and number not in self._config.instances:
+                continue
+            self._wanted.add(number)
+            if number not in self._parts and number not in self._done:
                 self._guarded(f"instance {number}", partial(self._join, number))
         return False
 
@@ -212,6 +215,11 @@ class ClientProcess:
             return do()
         except NotYetOnChain:
             return False
+        except NodeProblem as problem:
+            # An aggregator may open its instance later than its user did.
+            early = problem.kind in ("unknown-instance", "foreign-deployment")
+            what, level = ("waiting", "info") if early else ("refused", "error")
+            self._talk.once(about, what, level, about=about, kind=problem.kind, why=problem)
         except (NodeUnreachable, NodeRefused, NodeAway) as error:
             self._talk.once(about, "waiting", about=about, why=error)
         except FedBlocksError as error:
