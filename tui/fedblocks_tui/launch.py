@@ -125,13 +125,13 @@ def _open_index(where: Where, index: IndexChoice) -> Monitor:
 
 
 def _connect(where: Where, index: IndexChoice) -> Monitor:
-    from fedblocks.cli.connecting import _first_block, connect, connect_v1
+    from fedblocks.cli.connecting import connect, connect_v1, first_block_of
     from fedblocks.monitor.monitor import Monitor, index_database
 
     database = index_database(index.database)
     if where.is_v1:
         v1 = connect_v1(where)
-        return Monitor.of_v1(v1, database, first_block=_first_block(v1, None))
+        return Monitor.of_v1(v1, database, first_block=first_block_of(v1, None))
     return Monitor.of(connect(where), database, read_scores=_scores_from(index.data))
 
 

@@ -136,7 +136,7 @@ def open_monitor(
     if where.is_v1:
         v1 = connect_v1(where)
         database = index_database(index.database)
-        begin = _first_block(v1, first_block)
+        begin = first_block_of(v1, first_block)
         monitor = Monitor.of_v1(v1, database, first_block=begin, confirmations=confirmations)
     elif not index.update:
         # No node is needed to show what is there.
@@ -162,7 +162,7 @@ def _reader(data: str) -> ReadScores:
     return partial(read_scores, BlobStore(data))
 
 
-def _first_block(v1: FedBlocksV1, given: int | None) -> BlockNumber:
+def first_block_of(v1: FedBlocksV1, given: int | None) -> BlockNumber:
     """The block in which version 1's registry was made: the first one at which it has code."""
     if given is not None:
         return BlockNumber(given)

@@ -56,7 +56,7 @@ class SlashDetail(FedScreen):
         return (
             Column(title="Seat", width=4, cell=lambda s: str(s.seat), order=lambda s: s.seat, right=True),
             Column(title="Client", width=11, cell=lambda s: short(s.client, 11), order=lambda s: s.client, grows=True),
-            Column(title="Value", width=9, cell=self._value, order=self._order, right=True),
+            Column(title="Value", width=11, cell=self._value, order=self._order, right=True),
             Column(title="Verdict", width=10, cell=_verdict, order=lambda s: (bool(s.slashed), s.excluded)),
         )
 

@@ -126,7 +126,7 @@ class ScorePlot(PlotextPlot):
 
 def limit(measure: Measure) -> str:
     """What the threshold means, in a few words."""
-    side = "above" if measure.bad is Side.ABOVE else "below"
+    side = "≥" if measure.bad is Side.ABOVE else "<"
     return f"bad {side} {figure(measure.threshold, measure.unit)}"
 
 
