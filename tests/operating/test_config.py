@@ -141,3 +141,10 @@ def test_an_account_is_opened_with_the_passphrase_of_its_file(tmp_path):
     passphrase.write_text("wrong\n")
     with pytest.raises(WrongPassphrase):
         config.open()
+
+
+def test_the_files_in_the_documentation_can_be_loaded(written):
+    text = (Path(__file__).parents[2] / "docs" / "operating.md").read_text(encoding="utf-8")
+    client, aggregator = re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)
+    assert load(ClientConfig, written(client)).data.domain == "fashion"
+    assert load(AggregatorConfig, written(aggregator)).instance[0].instance == 1

@@ -46,9 +46,7 @@ class Talk:
         if self._as_json:
             line = json.dumps({"at": at, "level": level, "what": what, **shown})
         else:
-            rest = " ".join(
-                f"{name}={json.dumps(value) if ' ' in str(value) else value}" for name, value in shown.items()
-            )
+            rest = " ".join(f"{name}={_quoted(value)}" for name, value in shown.items())
             line = f"{at} {level:<7} {what:<20} {rest}".rstrip()
         with self._lock:
             print(line, file=self._stream or sys.stderr, flush=True)
@@ -107,6 +105,11 @@ class Stopping:
                 last = time.monotonic()
 
         return due
+
+
+def _quoted(value: Any) -> str:
+    text = str(value)
+    return json.dumps(text) if not text or not text.isprintable() or " " in text else text
 
 
 def _plain(value: Any) -> Any:
