@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fedblocks import FedBlocks
 from fedblocks.chain.connection import NodeUnreachable
 from fedblocks.engines.flower.aggregator import NoBond, NotTheAggregator
 from fedblocks.operating import aggregator as module
@@ -26,6 +27,7 @@ from fedblocks.operating.config import (
     InstanceConfig,
 )
 from fedblocks.operating.talking import Stopping, Talk
+from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.fraud.cases import DemandKind
 from fedblocks.rollup.intake import Intake
 from fedblocks.rollup.progress import Phase, RoundRecord
@@ -110,8 +112,9 @@ class Running:
             records = store.list_instances()
             return store.rounds.current(records[0].key) if records else None
 
-    def play_epoch(self) -> None:
-        """The cohort commits, waits for the chain, and reveals."""
+    def play_epoch(self, leaver: FedBlocks | None = None) -> None:
+        """The cohort commits, waits for the chain, and reveals; one may give up its stake in between."""
+        gone = None if leaver is None else leaver.sender.address
         self.until(lambda: (current := self.current()) is not None and current.phase is Phase.OPEN)
         current = self.current()
         assert current is not None
@@ -121,18 +124,20 @@ class Running:
         )
         with RollupStore(self.url) as store:
             intake = self.intake(store)
-            for client in self.clients.values():
+            for client in sorted(self.clients.values(), key=lambda each: each.address != gone):
+                if leaver is not None and client.address != gone:
+                    leaver.staking.unregister()
+                    leaver = None
                 commit = client.commit(task, rng.integers(-300, 300, context.d).astype(np.int16), 10)
                 intake.accept_commit(commit.action, commit.signature)
             self.until(lambda: any(each["epoch"] == current.epoch for each in self.said("commitments closed")))
             self.until(lambda: (now := self.current()) is not None and now.commits_root is not None)
             for client in self.clients.values():
-                intake.accept_reveal(client.reveal(task))
+                if client.address != gone:
+                    intake.accept_reveal(client.reveal(task))
         self.until(lambda: any(each["epoch"] == current.epoch for each in self.said("posted")))
 
     def intake(self, store: RollupStore) -> Intake:
-        from fedblocks.rollup.blobs import BlobStore
-
         return Intake(store, BlobStore(self.blobs_url), self.roles.aggregator.sender.signer, store.list_instances()[0])
 
     def header(self, epoch: int) -> Any:
@@ -181,6 +186,17 @@ def test_an_instance_that_its_user_stops_is_settled_and_the_bond_comes_back(runn
     sent = running.roles.node.connection.block_number()
     running.process().run()
     assert running.roles.node.connection.block_number() == sent, "who starts it again does nothing again"
+
+
+def test_who_gives_up_its_stake_before_the_closing_is_left_out(running):
+    running.start()
+    leaver = running.roles.clients[2]
+    running.play_epoch(leaver)
+    running.until(lambda: running.said("absent"))
+    (absent,) = running.said("absent")
+    assert (absent["client"], absent["why"]) == (leaver.sender.address, "has no active stake")
+    assert running.said("posted")[0]["participants"] == 5
+    assert running.said("commitments closed")[0]["count"] == 5
 
 
 def test_it_stops_when_asked_and_goes_on_where_it_was(running):
