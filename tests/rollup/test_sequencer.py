@@ -9,6 +9,7 @@ from fedblocks.rollup.admission import (
     AlreadyCommitted,
     DoesNotOpen,
     NotCommitted,
+    NothingUnderWay,
     UnsignedAction,
     WrongPhase,
     WrongRound,
@@ -16,6 +17,7 @@ from fedblocks.rollup.admission import (
 )
 from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.conflicts import WriterConflict
+from fedblocks.rollup.progress import Phase
 from fedblocks.rollup.records import Level
 from fedblocks.rollup.sequencer import Sequencer
 from fedblocks.rollup.store import RollupStore
@@ -180,4 +182,16 @@ def test_a_new_attempt_makes_old_commitments_void(instance):
     instance.sequencer.restart(1)
     with pytest.raises(WrongRound, match="for attempt 0, but attempt 1 is under way"):
         instance.sequencer.accept_commit(*old[:2])
+    assert instance.run_epoch().header.attempt == 1
+
+
+def test_a_sequencer_that_was_finished_comes_back_finished_and_a_new_attempt_begins_anew(instance):
+    instance.run_epoch()
+    instance.sequencer.finish()
+    instance.sequencer = instance.killed()
+    assert instance.sequencer.phase is Phase.VOID
+    action, signature, _ = instance.round([0])[0]
+    with pytest.raises(NothingUnderWay):
+        instance.sequencer.accept_commit(action, signature)
+    instance.sequencer.restart(1)
     assert instance.run_epoch().header.attempt == 1

@@ -7,40 +7,19 @@ what is stored and what is on chain.
 
 from __future__ import annotations
 
-from fedblocks.aggregation.mean import NothingToAverage
-from fedblocks.chain.connection import NodeRefused, NodeUnreachable, UnknownBlock
-from fedblocks.chain.outbox_records import NotDoneYet
-from fedblocks.chain.reverts import ContractReverted
 from fedblocks.chain.signers import Signer
-from fedblocks.chain.transactions import FateUnknown, InsufficientFunds, TransactionNotMined, TransactionRejected
 from fedblocks.client import FedBlocks
 from fedblocks.engines.intake import IntakeEngine, Patience, publish_commits
-from fedblocks.operating.chain_duties import ChainDuties
 from fedblocks.operating.config import AggregatorConfig, InstanceConfig
 from fedblocks.operating.opening import Opened, deposit_bond, open_instance
 from fedblocks.operating.responding import Responding
 from fedblocks.operating.talking import Stopping, Talk
+from fedblocks.rollup.duties import HEALED_BY_TIME, ChainDuties
 from fedblocks.rollup.progress import Phase
-from fedblocks.storage.errors import StorageError
 from fedblocks.training.aggregator import AggregatorLoop, EpochReport
 from fedblocks.types import InstanceId
 
 LONGEST_PAUSE = 60.0
-
-HEALED_BY_TIME = (
-    NodeUnreachable,
-    NodeRefused,
-    UnknownBlock,
-    NotDoneYet,
-    FateUnknown,
-    TransactionNotMined,
-    TransactionRejected,
-    InsufficientFunds,
-    ContractReverted,
-    NothingToAverage,
-    StorageError,
-)
-"""What is tried again. (A contract refuses what has changed since one looked: look again.)"""
 
 
 class _Over(Exception):
@@ -71,7 +50,15 @@ class InstanceRun:
         self._config, self._wanted, self._fedblocks, self._signer = config, wanted, fedblocks, signer
         self._talk, self._stopping = talk, stopping
         self.number = InstanceId(wanted.instance)
-        self._duties = ChainDuties(fedblocks, signer.address, self.number, talk)
+        self._duties = ChainDuties(
+            fedblocks.chain,
+            fedblocks.rewards,
+            fedblocks.staking,
+            fedblocks.slashing,
+            signer.address,
+            self.number,
+            talk,
+        )
 
     def run(self) -> None:
         """Work until the instance is settled.

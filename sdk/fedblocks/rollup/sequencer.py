@@ -78,7 +78,8 @@ class Sequencer:
         self._key, self._maximum = record.key, record.max_epochs
         self._recorded = RecordedActions(store, blobs, record.key, context)
         self._parts = EpochActions.none()
-        self._begin_round(state)
+        if not self._was_finished():
+            self._begin_round(state)
 
     @classmethod
     def create(
@@ -133,7 +134,8 @@ class Sequencer:
     ) -> Sequencer:
         """Come back to a stored instance: replay its epochs and take up the one that was under way.
 
-        Its round goes on in the phase that it had; one that was being executed is closed again.
+        Its round goes on in the phase that it had; one that was being executed is closed again. After :meth:`finish`
+        there is none, and there is none now.
 
         Args:
             store, blobs: where everything is kept.
@@ -293,6 +295,12 @@ class Sequencer:
         if current is None or (current.epoch, current.attempt) != (self.next_epoch, self.attempt):
             return None
         return current
+
+    def _was_finished(self) -> bool:
+        """Whether the round that would be under way was ended, and no other one was begun in its place."""
+        rounds = self._store.rounds
+        ended = rounds.get(self._key, self.next_epoch, self.attempt)
+        return ended is not None and ended.phase is Phase.VOID and rounds.current(self._key) is None
 
     def _move(self, phase: Phase) -> None:
         self._store.rounds.move(self._key, self.next_epoch, self.attempt, phase)

@@ -18,6 +18,7 @@ from fedblocks.engines.flower.engine import NobodyAnswered
 from fedblocks.engines.flower.strategy import NothingMeasured
 from tests.flower import tiny
 from tests.flower.inside.grid import Node, tiny_app
+from tests.flower.scene import PARAMETERS
 
 
 def test_headers_are_those_of_the_engine_in_one_process(stage, expected):
@@ -126,6 +127,53 @@ def test_a_run_goes_on_where_the_last_one_ended(stage, expected):
     assert stage.scene.headers() == expected[:1]
     stage.start(2)
     assert stage.scene.headers() == expected
+
+
+def settling(stage):
+    """The aggregator's settings, with the wish to settle."""
+    path = stage.scene.aggregator_settings
+    path.write_text(path.read_text() + "settle = true\nchain_seconds = 1\n")
+    return path
+
+
+def let_the_window_pass(stage, *, stop):
+    """What user and time do after an epoch."""
+
+    def pass_(report):
+        if stop:
+            stage.scene.user.jobs.stop(stage.scene.job.instance_id)
+        stage.scene.node.increase_time(PARAMETERS.challenge_window + 1)
+
+    return pass_
+
+
+def test_who_is_asked_to_settle_stays_until_all_is_paid_and_the_bond_is_back(stage, expected):
+    scene, number = stage.scene, stage.scene.job.instance_id
+    settings = settling(stage)
+    stage.start(1, accuracy=1.0, settings=settings, on_epoch=let_the_window_pass(stage, stop=True))
+    assert scene.user.chain.instance(number).finalized_epochs == 1
+    assert scene.user.rewards.user_instance(number).settled
+    assert not scene.user.chain.bond(number, scene.aggregator.sender.address)
+    headers, block = scene.headers(), scene.node.connection.block_number()
+    stage.start(3, settings=settings)
+    assert scene.headers() == headers
+    assert scene.node.connection.block_number() == block, "nothing is sent twice"
+
+
+def test_epochs_that_are_due_become_final_while_the_next_ones_are_trained(stage, expected):
+    stage.start(2, settings=settling(stage), on_epoch=let_the_window_pass(stage, stop=False))
+    state = stage.scene.user.chain.instance(stage.scene.job.instance_id)
+    assert (state.posted_epochs, state.finalized_epochs) == (2, 2)
+    assert stage.scene.user.chain.bond(stage.scene.job.instance_id, stage.scene.aggregator.sender.address), (
+        "one is left"
+    )
+    assert stage.scene.headers() == expected
+
+
+def test_a_model_that_is_good_enough_is_not_trained_again(stage):
+    stage.start(1, accuracy=1.0)
+    stage.start(3, accuracy=1.0)
+    assert len(stage.scene.headers()) == 1
 
 
 def test_a_run_that_died_between_the_exchanges_is_taken_up_without_training_again(stage, expected):

@@ -15,11 +15,13 @@ from fedblocks.chain.transactions import TransactionSender
 from fedblocks.contracts.data_demands import DataDemands
 from fedblocks.contracts.model_parameter_chain import ModelParameterChain
 from fedblocks.contracts.reward_manager import RewardManager
+from fedblocks.contracts.slashing_manager import SlashingManager
 from fedblocks.contracts.staking_registry import StakingRegistry
 from fedblocks.deployments import Deployment
 from fedblocks.engines.flower.settings import AggregatorSettings
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.blobs import BlobStore
+from fedblocks.rollup.duties import ChainDuties, Told
 from fedblocks.rollup.header import rules_hash
 from fedblocks.rollup.records import InstanceKey, Level
 from fedblocks.rollup.responder import Responder
@@ -63,6 +65,7 @@ class Aggregator:
         maximum_epochs: how many the user paid for.
         sequencer, submitter, responder: of the instance.
         staking: says who is staked.
+        duties: what it owes the chain besides epochs.
     """
 
     job: JobRequest
@@ -71,17 +74,19 @@ class Aggregator:
     submitter: Submitter
     responder: Responder
     staking: StakingRegistry
+    duties: ChainDuties
     _store: RollupStore
     _key: InstanceKey
 
     @classmethod
-    def open(cls, settings: AggregatorSettings, genesis: Int32Array, rules: Rules | None = None) -> Aggregator:
+    def open(cls, settings: AggregatorSettings, genesis: Int32Array, rules: Rules | None, told: Told) -> Aggregator:
         """Begin an instance, or take it up again.
 
         Args:
             settings: the aggregator's.
             genesis: int32[d], the model that training starts from; its root is on chain.
-            rules: by what updates are judged; the default ones when left out.
+            rules: by what updates are judged; None for the default ones.
+            told: hears of the duties that are done.
 
         Raises:
             NotTheAggregator, NoBond, OtherRules, WrongGenesisModel: if what is on chain does not agree.
@@ -92,12 +97,14 @@ class Aggregator:
         connection = Connection.open(settings.rpc, chain_id=deployment.chain_id)
         sender = TransactionSender(connection, signer)
         chain = ModelParameterChain(connection, deployment.address("ModelParameterChain"), sender)
-        rewards = RewardManager(connection, deployment.address("RewardManager"))
+        rewards = RewardManager(connection, deployment.address("RewardManager"), sender)
+        staking = StakingRegistry(connection, deployment.address("StakingRegistry"))
+        slashing = SlashingManager(connection, deployment.address("SlashingManager"), sender)
         number = InstanceId(settings.instance)
         instance = chain.instance(number)
         if instance.aggregator != signer.address:
             raise NotTheAggregator(signer.address, instance.aggregator, number)
-        if not chain.bond(number, signer.address):
+        if not chain.bond(number, signer.address) and not chain.is_closed(number):
             raise NoBond(signer.address, number)
         rules = rules or Rules()
         if rules_hash(rules.words()) != instance.rules_hash:
@@ -136,10 +143,24 @@ class Aggregator:
             sequencer=sequencer,
             submitter=submitter,
             responder=Responder(demands, store, blobs, key, deployment.first_block),
-            staking=StakingRegistry(connection, deployment.address("StakingRegistry")),
+            staking=staking,
+            duties=ChainDuties(chain, rewards, staking, slashing, signer.address, number, told),
             _store=store,
             _key=key,
         )
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether no further epoch is wanted, or allowed."""
+        done = self.sequencer.state.epoch
+        last = self._store.get_epoch(self._key, done) if done else None
+        if done >= self.maximum_epochs or (last is not None and last.header.metric >= self.job.target_accuracy_ppm):
+            return True
+        return self.duties.is_stopped and not self.duties.is_held_to_an_epoch
+
+    def stay(self) -> None:
+        """Keep the right to write to the instance, while there is nothing to write."""
+        self._store.renew_writer(self._key)
 
     def close(self) -> None:
         """Let another process write to the instance."""

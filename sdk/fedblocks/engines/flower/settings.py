@@ -117,6 +117,10 @@ class AggregatorSettings(_Account):
     """The database of the micro-rollup, as SQLAlchemy writes it: ``sqlite:///…``, ``postgresql+psycopg://…``."""
     data: str
     """Where published data go: ``file:///…``, or any URL of fsspec."""
+    settle: bool = False
+    """Whether to make epochs final, and to stay after training until the job is settled and the bond is back."""
+    chain_seconds: int = 15
+    """Seconds between two looks at the chain while waiting for that."""
 
     @classmethod
     def load(cls, path: Path) -> AggregatorSettings:
@@ -158,4 +162,4 @@ def _load(cls: type[T], path: Path) -> T:
     return cls(**values)
 
 
-_KINDS = {str: "text", int: "an integer"}
+_KINDS = {str: "text", int: "an integer", bool: "true or false"}

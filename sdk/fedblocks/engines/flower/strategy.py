@@ -25,6 +25,7 @@ from flwr.serverapp.strategy import FedAvg, Result
 from fedblocks.aggregation.fixed_point import Int32Array
 from fedblocks.aggregation.rules import Rules
 from fedblocks.engines.flower.aggregator import Aggregator
+from fedblocks.engines.flower.closing import Logged, close_instance
 from fedblocks.engines.flower.engine import FlowerEngine
 from fedblocks.engines.flower.settings import AggregatorSettings
 from fedblocks.engines.flower.wire import AppModel
@@ -122,7 +123,9 @@ class FedBlocksStrategy(FedAvg):  # type: ignore[misc]  # flwr is not where mypy
     ) -> Result:
         """Run epochs until the job's accuracy is reached, or `num_rounds` or the paid ones are used up.
 
-        Called again, in another process if need be, it goes on after the last epoch that was executed.
+        Called again, in another process if need be, it goes on after the last epoch that was executed. With ``settle``
+        in the aggregator's settings it makes epochs final when they are due, and when nothing is left to train stays
+        until the job is settled and the bond is back.
 
         Args:
             grid: of the ServerApp.
@@ -140,10 +143,15 @@ class FedBlocksStrategy(FedAvg):  # type: ignore[misc]  # flwr is not where mypy
             raise NothingMeasured("there is no evaluate_fn")
         self.summary()
         model = AppModel.of(initial_arrays)
-        aggregator = Aggregator.open(self.settings, model.vector(initial_arrays), self.rules)
+        told = Logged()
+        aggregator = Aggregator.open(self.settings, model.vector(initial_arrays), self.rules, told)
         try:
             run = _Run(self, grid, model, aggregator, timeout, train_config, evaluate_config, evaluate_fn)
-            return run.play(num_rounds)
+            run.play(num_rounds)
+            if self.settings.settle and aggregator.is_trained:
+                aggregator.sequencer.finish()
+                close_instance(aggregator, told, max(1, self.settings.chain_seconds))
+            return run.result
         finally:
             aggregator.close()
 
@@ -177,8 +185,10 @@ class _Run:
             timeout=timeout,
         )
 
-    def play(self, num_rounds: int) -> Result:
+    def play(self, num_rounds: int) -> None:
         aggregator = self.aggregator
+        if aggregator.is_trained:
+            return
         loop = AggregatorLoop(
             aggregator.sequencer,
             aggregator.submitter,
@@ -191,7 +201,8 @@ class _Run:
         )
         for report in loop.run():
             self._posted(report)
-        return self.result
+            if self.strategy.settings.settle:
+                aggregator.duties.finalize(aggregator.submitter)
 
     def _measure(self, vector: Int32Array) -> int:
         """The accuracy of a model in parts per million, rounded down."""

@@ -8,45 +8,93 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from typing import Any, Protocol
 
-from fedblocks.chain.outbox_records import DoneByOthers
+from fedblocks.aggregation.mean import NothingToAverage
+from fedblocks.chain.connection import NodeRefused, NodeUnreachable, UnknownBlock
+from fedblocks.chain.outbox_records import DoneByOthers, NotDoneYet
 from fedblocks.chain.reverts import ContractReverted
-from fedblocks.chain.transactions import Receipt
-from fedblocks.client import FedBlocks
-from fedblocks.contracts.model_parameter_chain import EpochFinalized
-from fedblocks.operating.talking import Talk
+from fedblocks.chain.transactions import (
+    FateUnknown,
+    InsufficientFunds,
+    Receipt,
+    TransactionNotMined,
+    TransactionRejected,
+)
+from fedblocks.contracts.model_parameter_chain import EpochFinalized, ModelParameterChain
+from fedblocks.contracts.reward_manager import RewardManager
+from fedblocks.contracts.slashing_manager import SlashingManager
+from fedblocks.contracts.staking_registry import StakingRegistry
 from fedblocks.rollup.submitter import Submitter
+from fedblocks.storage.errors import StorageError
 from fedblocks.types import Address, InstanceId
+
+HEALED_BY_TIME = (
+    NodeUnreachable,
+    NodeRefused,
+    UnknownBlock,
+    NotDoneYet,
+    FateUnknown,
+    TransactionNotMined,
+    TransactionRejected,
+    InsufficientFunds,
+    ContractReverted,
+    NothingToAverage,
+    StorageError,
+)
+"""What an aggregator tries again. (A contract refuses what has changed since one looked: look again.)"""
+
+
+class Told(Protocol):
+    """Whoever hears what is done: a process's log, or an engine's."""
+
+    def __call__(self, what: str, level: str = "info", /, **details: Any) -> None:
+        """Something has happened; `what` is always the same for the same thing."""
+        ...
+
+    def once(self, about: str, what: str, level: str = "warning", /, **details: Any) -> None:
+        """Something stays as it is; it need not be said again until it changes."""
+        ...
 
 
 class ChainDuties:
     """The duties in one instance.
 
     Args:
-        fedblocks: connected with the aggregator's account.
+        chain, rewards, staking, slashing: connected with the aggregator's account.
         aggregator: that account.
         number: the instance.
         talk: told of what is done.
     """
 
-    def __init__(self, fedblocks: FedBlocks, aggregator: Address, number: InstanceId, talk: Talk) -> None:
-        self._fedblocks, self._aggregator, self._number, self._talk = fedblocks, aggregator, number, talk
+    def __init__(
+        self,
+        chain: ModelParameterChain,
+        rewards: RewardManager,
+        staking: StakingRegistry,
+        slashing: SlashingManager,
+        aggregator: Address,
+        number: InstanceId,
+        talk: Told,
+    ) -> None:
+        self._chain, self._rewards, self._staking, self._slashing = chain, rewards, staking, slashing
+        self._aggregator, self._number, self._talk = aggregator, number, talk
         self._tried: set[Address] = set()
 
     @property
     def is_closed(self) -> bool:
         """Whether nothing can be added to the instance any more."""
-        return self._fedblocks.chain.is_closed(self._number)
+        return self._chain.is_closed(self._number)
 
     @property
     def is_stopped(self) -> bool:
         """Whether no further epoch may be started."""
-        return self._fedblocks.chain.instance(self._number).stopped_at != 0
+        return self._chain.instance(self._number).stopped_at != 0
 
     @property
     def is_held_to_an_epoch(self) -> bool:
         """Whether commitments are closed for an epoch that is not posted: it still has to be."""
-        chain = self._fedblocks.chain
+        chain = self._chain
         instance = chain.instance(self._number)
         return chain.epoch(self._number, instance.posted_epochs + 1).commits_closed_at != 0  # type: ignore[arg-type]
 
@@ -64,9 +112,9 @@ class ChainDuties:
 
     def slash(self) -> None:
         """Carry out final verdicts on clients that still have a stake."""
-        chain, staking = self._fedblocks.chain, self._fedblocks.staking
+        chain, staking = self._chain, self._staking
         guilty = chain.instance(self._number).finally_slashable
-        cohort = self._fedblocks.rewards.cohort(self._number) if guilty else ()
+        cohort = self._rewards.cohort(self._number) if guilty else ()
         for seat, reason in guilty.items():
             client = cohort[seat]
             if client in self._tried or staking.is_slashed(client) or not staking.client_stake(client):
@@ -76,7 +124,7 @@ class ChainDuties:
                 receipt = self._once(
                     f"slash/{client}",
                     lambda client=client: staking.is_slashed(client),  # type: ignore[misc]
-                    lambda client=client: self._fedblocks.slashing.slash(  # type: ignore[misc]
+                    lambda client=client: self._slashing.slash(  # type: ignore[misc]
                         [client], self._number, staking.address
                     ),
                 )
@@ -94,7 +142,7 @@ class ChainDuties:
 
     def stop_when_silent(self) -> None:
         """End an instance that its user has left alone for so long that anybody may."""
-        chain = self._fedblocks.chain
+        chain = self._chain
         if not self.is_stopped:
             with suppress(ContractReverted):  # not yet: that is the user's to decide
                 receipt = self._once("stopInstance", lambda: self.is_stopped, lambda: chain.stop_instance(self._number))
@@ -103,7 +151,7 @@ class ChainDuties:
 
     def settle(self) -> None:
         """Settle the closed instance, so that clients and user can be paid."""
-        rewards = self._fedblocks.rewards
+        rewards = self._rewards
         if rewards.user_instance(self._number).settled:
             return
         receipt = self._once(
@@ -116,7 +164,7 @@ class ChainDuties:
 
     def withdraw_bond(self) -> None:
         """Take the bond back."""
-        chain = self._fedblocks.chain
+        chain = self._chain
         if not chain.bond(self._number, self._aggregator):
             return
         receipt = self._once(
@@ -133,6 +181,6 @@ class ChainDuties:
         return None
 
     def _meaning(self, what: str, done: Callable[[], bool]) -> AbstractContextManager[None]:
-        chain = self._fedblocks.chain
+        chain = self._chain
         place = f"{chain.connection.chain_id}/{chain.address}/{self._number}"
         return chain.sender.meaning(f"{what}/{place}", done)
