@@ -69,6 +69,7 @@ def test_a_block_without_logs_has_a_hash_that_follows_from_what_came_before() ->
         (gzip.compress(b"[not json\n"), "JSONDecodeError"),
         (b"", "IndexError"),
     ],
+    ids=["not compressed", "another format", "without a subject", "not JSON", "empty"],
 )
 def test_a_damaged_file_is_refused_with_what_is_wrong(tmp_path: Path, content: bytes, says: str) -> None:
     (tmp_path / "run.gz").write_bytes(content)

@@ -12,9 +12,10 @@ from eth_account import Account
 from web3 import Web3
 from web3.types import RPCEndpoint, RPCResponse
 
-from fedblocks.chain.connection import Connection, NodeUnreachable, _Provider
+from fedblocks.chain.connection import Connection, NodeUnreachable
 from fedblocks.chain.node import LOCAL_CHAIN_ID, Anvil
 from fedblocks.chain.nonces import Outcome, outcome_of
+from fedblocks.chain.provider import PatientProvider
 from fedblocks.chain.reverts import ContractReverted
 from fedblocks.chain.signers import LocalSigner
 from fedblocks.chain.transactions import (
@@ -40,7 +41,7 @@ from tests.anvil import STRANGER, USER, Roles
 Answer = Callable[[RPCEndpoint, Any], RPCResponse]
 
 
-class OddProvider(_Provider):
+class OddProvider(PatientProvider):
     """A node between the test and anvil that may lose, delay or make up answers."""
 
     def __init__(self, url: str, odd: Callable[[Answer, RPCEndpoint, Any], RPCResponse]) -> None:

@@ -29,8 +29,15 @@ class PatientProvider(HTTPProvider):
     """web3's HTTP provider: it asks again what may be asked again, and names every failure NodeUnreachable."""
 
     def __init__(self, url: str, *, timeout: float = 10.0, retries: Retries = Retries()) -> None:  # noqa: B008
-        # web3's own retries know neither Retry-After nor a damaged body.
-        super().__init__(url, request_kwargs={"timeout": timeout}, exception_retry_configuration=None)
+        super().__init__(
+            url,
+            request_kwargs={"timeout": timeout},
+            # web3's own retries know neither Retry-After nor a damaged body.
+            exception_retry_configuration=None,
+            # It asks which chain this is twice before every call, and no node changes its chain.
+            cache_allowed_requests=True,
+            cacheable_requests={RPCEndpoint("eth_chainId")},
+        )
         self._retries = retries
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
