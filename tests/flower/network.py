@@ -9,10 +9,12 @@ environment and nothing of it is imported here.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -40,7 +42,7 @@ class FlowerNetwork:
         self.folder = folder
         self.address = f"127.0.0.1:{_free_port()}"
         self.nodes: dict[int, subprocess.Popen[bytes]] = {}
-        self._others: list[subprocess.Popen[bytes]] = []
+        self.superlink: subprocess.Popen[bytes] | None = None
         home = folder / "flwr"
         home.mkdir(parents=True)
         (home / "config.toml").write_text(
@@ -61,19 +63,17 @@ class FlowerNetwork:
     def start_superlink(self, *, simulation: bool = False) -> None:
         """Start the SuperLink and wait until it listens; one for simulations has no SuperNodes."""
         host, port = self.address.split(":")
-        self._others.append(
-            self._start(
-                "superlink",
-                "flower-superlink",
-                *("--insecure", "--host", host, "--port", port, "--disable-runtime-dependency-installation"),
-                *(["--simulation"] if simulation else []),
-            )
+        self.superlink = self._start(
+            "superlink",
+            "flower-superlink",
+            *("--insecure", "--host", host, "--port", port, "--disable-runtime-dependency-installation"),
+            *(["--simulation"] if simulation else []),
         )
         deadline = time.monotonic() + _START_SECONDS
         while True:
             with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
                 return
-            if time.monotonic() > deadline or self._others[-1].poll() is not None:
+            if time.monotonic() > deadline or self.superlink.poll() is not None:
                 raise RuntimeError(f"the SuperLink did not start: {self.log('superlink')[-2000:]}")
             time.sleep(0.1)
 
@@ -132,10 +132,11 @@ class FlowerNetwork:
 
     def stop(self) -> None:
         """End all processes."""
-        for process in (*self.nodes.values(), *self._others):
+        processes = [*self.nodes.values(), *([self.superlink] if self.superlink else [])]
+        for process in processes:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
-        for process in (*self.nodes.values(), *self._others):
+        for process in processes:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=5)
             with contextlib.suppress(ProcessLookupError):
@@ -153,6 +154,7 @@ class FlowerNetwork:
                 env=self.environment,
                 cwd=self.folder,
                 start_new_session=True,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
 
 
@@ -191,6 +193,11 @@ def flower_simulation(folder: Path, clients: Path) -> Iterator[FlowerNetwork]:
         yield network
     finally:
         network.stop()
+
+
+def _die_with_parent() -> None:
+    # PR_SET_PDEATHSIG of prctl(2): a run that is killed leaves no processes behind; what they started ends with them.
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def _free_port() -> int:

@@ -131,10 +131,14 @@ def open_scene(
     epochs: int,
     target_ppm: int = 1_000_000,
     training: LocalTraining | None = None,
+    strangers: int = 0,
 ) -> Iterator[Scene]:
-    """Start a node, deploy, stake, open a job and write everybody's files."""
+    """Start a node, deploy, stake, open a job and write everybody's files.
+
+    After the clients the node has accounts for `strangers`, who have no part in the job.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    with Anvil(accounts=FIRST_CLIENT + clients) as node:
+    with Anvil(accounts=FIRST_CLIENT + clients + strangers) as node:
         deployment = deploy_protocol(TransactionSender(node.connection, node.signer(ADMIN)), PARAMETERS)
         deployment.save(folder / "deployment.json")
         admin = FedBlocks.connect(node.url, deployment, signer=node.signer(ADMIN))
@@ -188,7 +192,7 @@ def _write_files(scene: Scene) -> None:
     (scene.folder / "passphrase").write_text(PASSPHRASE)
     (scene.folder / "job.json").write_text(scene.job.request.to_json())
     for number, signer in enumerate(scene.clients):
-        _write_keyfile(scene.clients_folder / f"{number}.json", signer)
+        write_keyfile(scene.clients_folder / f"{number}.json", signer)
         # The secret that a notebook draws by itself; here the engine in one process must have the same.
         notebook = scene.clients_folder / "state" / signer.address.lower()
         notebook.mkdir(parents=True)
@@ -203,7 +207,7 @@ def _write_files(scene: Scene) -> None:
         )
     home = scene.aggregator_settings.parent
     home.mkdir()
-    _write_keyfile(home / "key.json", scene.node.signer(AGGREGATOR))
+    write_keyfile(home / "key.json", scene.node.signer(AGGREGATOR))
     _write_toml(
         scene.aggregator_settings,
         rpc=scene.node.url,
@@ -217,7 +221,8 @@ def _write_files(scene: Scene) -> None:
     )
 
 
-def _write_keyfile(path: Path, signer: LocalSigner) -> None:
+def write_keyfile(path: Path, signer: LocalSigner) -> None:
+    """Write a key file with the scene's passphrase."""
     # A key file that opens in no time: these keys are anvil's, and everybody knows them.
     key = Account.encrypt(signer._account.key, PASSPHRASE, kdf="pbkdf2", iterations=1000)
     path.write_text(json.dumps(key))
