@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 
 venv="${VENV_FLOWER:-.venv-flower}"
 stamp="$venv/.installed"
-wanted=(--editable '.[training,flower]' 'flwr[simulation]>=1.41,<2' 'pytest>=8.4,<9')
+wanted=(--editable '.[training,flower,postgres]' 'flwr[simulation]>=1.41,<2' 'pytest>=8.4,<9')
 
 python="$(command -v "${PYTHON:-python3.11}" || command -v python3 || true)"
 if [ -z "$python" ] || ! "$python" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))'; then

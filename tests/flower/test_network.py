@@ -1,6 +1,6 @@
 """Flower for real: a SuperLink, SuperNodes and a ServerApp as processes, a chain beneath, and nothing simulated.
 
-The long ones run with FLOWER=full.
+The long ones run with FLOWER=full. (The short one that has all of it is tests/network.)
 """
 
 import os
@@ -36,6 +36,7 @@ def test_the_mod_and_the_engine_hold_inside_flowers_own_environment():
     assert "skipped" not in ended.stdout
 
 
+@long
 def test_an_epochs_header_is_that_of_the_engine_in_one_process_and_no_secret_is_said(tmp_path):
     expected = played_in_one_process(tmp_path, 4, 1)
     with open_scene(tmp_path / "flower", epochs=1, **tiny.stage(4)) as scene:

@@ -102,12 +102,12 @@ _ORDER = ["executed", "posted", "final"]
 
 def _watcher(stage: Stage, epochs: int) -> Check:
     reports = stage.reports()
-    right = {report["epoch"] for report in reports if report["what"] == "right"}
-    others = [report["what"] for report in reports if report["what"] != "right"]
+    right, final = ({report["epoch"] for report in reports if report["what"] == what} for what in ("right", "final"))
+    others = [report["what"] for report in reports if report["what"] not in ("right", "final")]
     sent = transactions(stage.scene, stage.watcher_account.address)
     return Check(
         "the watcher has found every epoch right, and sent nothing",
-        right == set(range(1, epochs + 1)) and not others and not sent and stage.watcher.is_running,
+        right == final == set(range(1, epochs + 1)) and not others and not sent and stage.watcher.is_running,
         f"{len(right)} of {epochs} right, {len(others)} other reports, {sent} transactions",
     )
 

@@ -195,7 +195,7 @@ class Stage:
         chain, number = self.scene.user.chain, self.scene.job.instance_id
         instance = chain.instance(number)
         posted, final = instance.posted_epochs, instance.finalized_epochs
-        if final == posted or self._looked_at() < posted:
+        if final == posted or self._reported("right") < posted:
             return
         reached = any(header.metric >= self.target for header in headers[:posted])
         if reached and not instance.stopped_at and posted < self.epochs:
@@ -227,12 +227,15 @@ class Stage:
                     return []
                 raise
 
-    def _looked_at(self) -> int:
-        return len({report["epoch"] for report in self.reports() if report["what"] == "right"})
+    def _reported(self, what: str) -> int:
+        """Of how many epochs the watcher has said this."""
+        return len({report["epoch"] for report in self.reports() if report["what"] == what})
 
     def _let_the_watcher_look(self, end: float) -> None:
         posted = self.scene.user.chain.instance(self.scene.job.instance_id).posted_epochs
-        while self._looked_at() < posted:
+        while self._reported("final") < posted:
             if time.monotonic() > end:
-                raise TimeoutError(f"the watcher has not looked at all epochs: {self.watcher.log.read_text()[-2000:]}")
+                raise TimeoutError(
+                    f"the watcher has not seen all epochs become final: {self.watcher.log.read_text()[-2000:]}"
+                )
             time.sleep(0.2)
