@@ -51,6 +51,14 @@ def test_a_field_that_is_wrong_is_named(tmp_path, change, message):
         ClientSettings.load(write(tmp_path / "client.toml", {**CLIENT, **change}))
 
 
+def test_an_aggregator_settles_only_when_it_is_asked_to(tmp_path):
+    base = {name: value for name, value in CLIENT.items() if name != "state"}
+    base |= {"instance": 7, "job": "job.json", "store": "sqlite:///rollup.sqlite", "data": "file:///blobs"}
+    assert not AggregatorSettings.load(write(tmp_path / "silent.toml", base)).settle
+    with pytest.raises(InvalidSettings, match="settle must be true or false, not 'yes'"):
+        AggregatorSettings.load(write(tmp_path / "yes.toml", {**base, "settle": "yes"}))
+
+
 def test_a_field_that_is_missing_is_named(tmp_path):
     with pytest.raises(InvalidSettings, match="instance, job, store, data is missing"):
         AggregatorSettings.load(

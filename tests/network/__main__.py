@@ -58,7 +58,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=8, help="how many epochs the user pays for")
     parser.add_argument("--seed", type=int, default=1, help="of data, model and training")
     parser.add_argument("--target", type=float, default=0.955, help="the accuracy at which training stops")
-    parser.add_argument("--timeout", type=float, default=900, help="seconds for training and settlement")
+    parser.add_argument("--timeout", type=float, default=1500, help="seconds for training and settlement")
     options = parser.parse_args()
     if not 4 <= options.supernodes <= 64:
         parser.error(f"--supernodes is {options.supernodes}; a cohort has from 4 to 64 clients")
