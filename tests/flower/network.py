@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -23,6 +24,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("FEDBLOCKS_FLOWER_BIN", ROOT / ".venv-flower" / "bin"))
 _START_SECONDS = 60
+_NAME = "FLOWER_PROCESS"
+_PORTS = range(15000, 30000)
 
 
 def is_installed() -> bool:
@@ -40,7 +43,7 @@ class FlowerNetwork:
 
     def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
-        self.address = f"127.0.0.1:{_free_port()}"
+        self.address = f"127.0.0.1:{free_port()}"
         self.nodes: dict[int, subprocess.Popen[bytes]] = {}
         self.superlink: subprocess.Popen[bytes] | None = None
         home = folder / "flwr"
@@ -83,7 +86,7 @@ class FlowerNetwork:
         self.nodes[number] = self._start(
             f"node-{number}",
             "flower-supernode",
-            *("--insecure", "--superlink", self.address, "--port", str(_free_port()), "--node-config", config),
+            *("--insecure", "--superlink", self.address, "--port", str(free_port()), "--node-config", config),
         )
 
     def kill_node(self, number: int) -> None:
@@ -91,6 +94,7 @@ class FlowerNetwork:
         process = self.nodes.pop(number)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        _kill_all(f"{_NAME}={self.folder}/node-{number}")
 
     def run(self, app: Path, *, timeout: float = 300, simulate: int = 0, **config: str | int) -> str:
         """Run an app to its end; what its log says. `simulate` nodes are virtual, of Flower's simulation engine.
@@ -142,16 +146,17 @@ class FlowerNetwork:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        _kill_all(f"{_NAME}={self.folder}/")
 
     def _start(self, name: str, program: str, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("ab") as log:
-            # A group of its own, so that the processes that Flower starts for each message go with it.
+            # A group of its own, so that Ctrl-C in a terminal reaches the tests first.
             return subprocess.Popen(
                 [str(BIN / program), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=self.environment,
+                env={**self.environment, _NAME: f"{self.folder}/{name}"},
                 cwd=self.folder,
                 start_new_session=True,
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
@@ -200,7 +205,23 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+def _kill_all(variable: str) -> None:
+    """Kill whoever has a variable in its environment that begins like this.
+
+    What Flower starts for each message is in groups of its own, and some of it outlives who has started it.
+    """
+    wanted = variable.encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if any(each.startswith(wanted) for each in (folder / "environ").read_bytes().split(b"\0")):
+                os.kill(int(folder.name), signal.SIGKILL)
+
+
+def free_port() -> int:
+    """A port that nobody listens at, nor is given by chance."""
+    # Below those that the system gives to whoever connects: it takes seconds until Flower listens, and one of theirs
+    # would be somebody's by then.
+    for port in random.sample(_PORTS, len(_PORTS)):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise RuntimeError(f"no port from {_PORTS.start} to {_PORTS.stop} is free")

@@ -11,7 +11,6 @@ watcher has looked at every posted epoch, and stops the job, as its user, when i
 from __future__ import annotations
 
 import json
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +25,7 @@ from fedblocks.rollup.header import Header
 from fedblocks.service.client import MpsClient, NodeProblem
 from fedblocks.service.schemas import HeaderEntry, from_hex
 from fedblocks.storage.postgres import PostgresServer
-from tests.flower.network import FlowerNetwork
+from tests.flower.network import FlowerNetwork, free_port
 from tests.flower.scene import FIRST_CLIENT, PARAMETERS, Scene, open_scene, write_keyfile
 from tests.network.cast import APP, Cast
 from tests.network.usage import Meter
@@ -39,7 +38,7 @@ Show = Callable[[str], None]
 
 
 class NotStarted(RuntimeError):
-    """A process did not come up."""
+    """A process did not come up, or has ended while it was needed."""
 
 
 class Stage:
@@ -108,6 +107,7 @@ class Stage:
         self.meter.add("flwr run", run.pid)
         while run.poll() is None and time.monotonic() < end:
             self._tick(show)
+            self._see_that_all_run()
             time.sleep(0.2)
         self.flower.finish(run, max(1.0, end - time.monotonic()))
         self._tick(show)
@@ -148,8 +148,7 @@ class Stage:
         write_keyfile(self.folder / "watcher.json", self.watcher_account)
 
     def _node(self) -> Process:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            address = f"127.0.0.1:{probe.getsockname()[1]}"
+        address = f"127.0.0.1:{free_port()}"
         self.service_url = f"http://{address}"
         key = self.scene.aggregator_settings.parent / "key.json"
         command = ["-m", "fedblocks.cli.node", "--store", self.postgres.url(), "--data", self.blobs_url]
@@ -189,6 +188,15 @@ class Stage:
             except httpx.TransportError:
                 time.sleep(0.1)
         raise NotStarted(f"the node did not come up: {self.node.log.read_text()[-2000:]}")
+
+    def _see_that_all_run(self) -> None:
+        """Say at once who has ended too early: the others would wait for it until the time is up."""
+        for number, process in self.flower.nodes.items():
+            if process.poll() is not None:
+                raise NotStarted(f"SuperNode {number} has ended: {self.flower.log(f'node-{number}')[-2000:]}")
+        for process in (self.node, self.watcher):
+            if not process.is_running:
+                raise NotStarted(f"the {process.name} has ended: {process.log.read_text()[-2000:]}")
 
     def _tick(self, show: Show) -> None:
         headers = self._ask_the_node(show)
