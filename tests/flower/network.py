@@ -94,7 +94,7 @@ class FlowerNetwork:
         process = self.nodes.pop(number)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        _kill_all(f"{_NAME}={self.folder}/node-{number}")
+        _kill_all(f"{self.folder}/node-{number}")
 
     def run(self, app: Path, *, timeout: float = 300, simulate: int = 0, **config: str | int) -> str:
         """Run an app to its end; what its log says. `simulate` nodes are virtual, of Flower's simulation engine.
@@ -146,7 +146,7 @@ class FlowerNetwork:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        _kill_all(f"{_NAME}={self.folder}/")
+        _kill_all(str(self.folder))
 
     def _start(self, name: str, program: str, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("ab") as log:
@@ -205,15 +205,16 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-def _kill_all(variable: str) -> None:
-    """Kill whoever has a variable in its environment that begins like this.
+def _kill_all(name: str) -> None:
+    """Kill a process of Flower's and what it has started, or, by the name of their folder, those of a network.
 
     What Flower starts for each message is in groups of its own, and some of it outlives who has started it.
     """
-    wanted = variable.encode()
+    wanted = f"{_NAME}={name}".encode()
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if any(each.startswith(wanted) for each in (folder / "environ").read_bytes().split(b"\0")):
+            variables = (folder / "environ").read_bytes().split(b"\0")
+            if any(each == wanted or each.startswith(wanted + b"/") for each in variables):
                 os.kill(int(folder.name), signal.SIGKILL)
 
 
