@@ -86,7 +86,7 @@ def _lane(
     except PostgresMissing:
         postgres = None
     try:
-        with Arena(folder / f"lane-{number}", zygote) as arena:
+        with Arena(folder / f"lane-{number}", zygote, lane=number) as arena:
             while end is None or time.monotonic() < end:
                 try:
                     seed = waiting.get_nowait()
@@ -96,6 +96,7 @@ def _lane(
                 outcomes.append(outcome)
                 verdict = "ok" if outcome.is_good else "FAIL " + " ".join(outcome.wrong)
                 again = f", {outcome.restarts} restarts" if outcome.restarts else ""
+                again += f", {outcome.nudges} nudges" if outcome.nudges else ""
                 print(
                     f"{len(outcomes):>4}/{count}  seed {seed:<5} {outcome.seconds:5.1f} s  {verdict:<6} "
                     f"{outcome.kind} [{outcome.store}{again}]: {'; '.join(outcome.done) or 'came too late'}",

@@ -17,12 +17,16 @@ from typing import Any
 
 from sqlalchemy import create_engine, text
 
+from fedblocks.chain.node import LOCAL_CHAIN_ID, Anvil
 from tests.chaos.processes import Child, Zygote
 from tests.chaos.relay import StallingRelay
 from tests.faults.proxy import FaultyNode
 from tests.operating.network import AGGREGATOR, WINDOW, Network
 
 AGGREGATOR_ACCOUNT = AGGREGATOR
+
+NUDGE_AFTER = 3.0
+"""Seconds that a transaction may wait in a pool whose node mines at once. (anvil forgets one now and then.)"""
 
 OPEN = ("planned", "signed", "sent", "mined")
 """States in which the outbox still has something to do."""
@@ -57,18 +61,21 @@ class Arena(Network):
     Args:
         folder: where the lane's files lie.
         zygote: makes its processes.
+        lane: its number. Each has a chain id of its own: within a process, an account has one count of nonces a chain.
     """
 
     node: Child  # type: ignore[assignment]
     aggregator: Child  # type: ignore[assignment]
     clients: list[Child]  # type: ignore[assignment]
 
-    def __init__(self, folder: Path, zygote: Zygote, *, clients: int = 4, epochs: int = 2) -> None:
+    def __init__(self, folder: Path, zygote: Zygote, *, lane: int = 0, clients: int = 4, epochs: int = 2) -> None:
         super().__init__(folder, clients=clients, epochs=epochs, local_steps=2, poll=0.1)
+        self.anvil = Anvil(accounts=self.anvil.accounts, chain_id=LOCAL_CHAIN_ID + lane)
         self._zygote, self._lane = zygote, folder
         self.relays: list[StallingRelay] = []
         self.setup = Setup()
         self.mining = True
+        self._waits_since: float | None = None
 
     def __enter__(self) -> Arena:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -177,6 +184,22 @@ class Arena(Network):
         """How many lines aggregator and clients have logged: how far the run is."""
         logs = [child.log for child in (self.aggregator, *self.clients)]
         return sum(log.read_bytes().count(b"\n") for log in logs if log.is_file())
+
+    def has_named(self, what: str) -> bool:
+        """Whether any log holds some text."""
+        return any(child.log.is_file() and what in child.log.read_text(errors="replace") for child in self.processes)
+
+    def nudge(self) -> bool:
+        """Mine what the node has forgotten to mine; whether there was anything."""
+        if int(self.anvil.connection.rpc("txpool_status")["pending"], 16) == 0:
+            self._waits_since = None
+        elif self._waits_since is None:
+            self._waits_since = time.monotonic()
+        elif time.monotonic() - self._waits_since > NUDGE_AFTER:
+            self._waits_since = None
+            self.anvil.mine()
+            return True
+        return False
 
     def _process(self, name: str, module: str, *arguments: str) -> Child:  # type: ignore[override]
         if name == "node":

@@ -1,7 +1,7 @@
 """What may happen to a network: a catalogue of faults.
 
 A fault has two parts. *Before* the processes start it may change how they are set up: a node that misbehaves in front
-of the good one, a clock that is wrong. *While* they run it does harm, step by step: it is a generator that yields what it
+of the good one, a clock that is wrong. *While* they run it does harm, step by step: a generator that yields what it
 waits for. Moments are drawn by how much the processes have logged, so that they are spread over the whole run however
 fast the machine is.
 """
@@ -21,7 +21,7 @@ from tests.chaos.relay import StallingRelay
 from tests.faults.mempool import automine, drop, give, pooled, reorganise, sign
 from tests.faults.proxy import Dice, Fault, FaultyNode
 
-LINES = 64
+LINES = 76
 """What aggregator and clients log, altogether, in an undisturbed run."""
 
 Condition = Callable[[], bool]
@@ -273,7 +273,8 @@ def corrupt_blob(harm: Harm) -> Iterator[Condition]:
     yield harm.moment(0.1, 0.9)
     yield lambda: bool(_blobs(harm))
     victim = harm.random.choice(sorted(_blobs(harm)))
-    data = bytearray(victim.read_bytes())
+    kept = victim.read_bytes()
+    data = bytearray(kept)
     how = harm.random.choice(["a bit is wrong", "cut off", "gone"])
     if how == "gone":
         victim.unlink()
@@ -289,6 +290,10 @@ def corrupt_blob(harm: Harm) -> Iterator[Condition]:
         yield harm.pause()
         harm.arena.aggregator.start()
         harm.say("killed aggregator")
+    # What can be computed again is mended unasked. For the rest somebody names the blob, and gets it from a backup.
+    yield lambda: harm.arena.has_named(victim.name)
+    victim.write_bytes(kept)
+    harm.say("it was named, and brought back")
 
 
 def _stall_before(harm: Harm) -> None:

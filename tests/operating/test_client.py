@@ -12,10 +12,12 @@ import pytest
 
 from fedblocks.aggregation.rules import Rules
 from fedblocks.engines.intake import opened_commits
+from fedblocks.operating.config import ChainConfig
 from fedblocks.operating.holding import FolderHeld
 from fedblocks.rollup.lists import SeatList
 from fedblocks.rollup.store import RollupStore
 from fedblocks.service.client import MpsClient, NodeAway
+from tests.faults.proxy import Fault, FaultyNode, Script
 from tests.operating.stage import SAMPLES, Stage, samples
 from tests.service.running import ThreadedNode
 
@@ -244,6 +246,38 @@ def test_an_update_that_was_acknowledged_and_is_not_counted_is_evidence(stage, m
     (said,) = stage.said("epoch omitted")
     assert said["level"] == "error"
     assert Path(said["evidence"]).is_file()
+
+
+def test_who_starts_again_after_the_end_still_learns_what_became_of_its_updates(stage):
+    client = stage.client()
+    client.turn()
+    task = stage.others_commit()
+    stage.close()
+    client.turn()
+    client.close()
+    stage.post(task)
+    stage.roles.user.chain.stop_instance(stage.job.instance_id)
+    stage.roles.node.increase_time(stage.roles.user.chain.challenge_window() + 1)
+    stage.submitter.finalize_ready()
+    assert [each["outcome"] for each in records(stage)] == [""]
+    client = stage.client()
+    client.run(until_done=True)
+    assert [each["outcome"] for each in records(stage)] == ["final"]
+    assert len(stage.said("finished")) == 1
+
+
+def test_a_seat_is_found_although_the_next_node_behind_the_address_knows_of_no_instance_yet(stage):
+    with FaultyNode(stage.roles.node.url, lag=1_000_000) as faulty:
+        chain = ChainConfig(network=faulty.url, deployment=stage.folder / "deployment.json")
+        client = stage.client(chain=chain)
+        faulty.plan = Script([None, Fault.STALE], ["eth_call"])  # how many instances; who is in the cohort
+        client.turn()
+        assert faulty.seen[Fault.STALE] == 1
+        assert stage.stored() == []
+        client._look_for_seats()
+        client.turn()
+        assert stage.stored() == ["commit"]
+        client.close()
 
 
 def test_who_has_no_stake_trains_nothing(stage):

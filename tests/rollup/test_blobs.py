@@ -135,13 +135,41 @@ def test_a_file_size_limit_of_the_system_is_a_full_disk(folder: Path) -> None:
 def test_a_read_only_place_is_named(disk: BlobStore, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     address = disk.put(b"here before")
 
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(number, os.strerror(number))
+    opening = Path.open
+
+    def refuse(path: Path, mode: str = "r", **options: object) -> object:
+        if mode != "rb":
+            raise OSError(number, os.strerror(number))
+        return opening(path, mode, **options)  # type: ignore[call-overload]
 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(StorageReadOnly, match=r"blobs/.*read-only or belongs to someone else"):
         disk.put(b"new")
     assert disk.put(b"here before") == address
+
+
+@pytest.mark.parametrize("damage", [b"here betore", b"here", b""])
+def test_a_blob_whose_bytes_have_changed_is_written_anew_when_it_is_put_again(disk: BlobStore, damage: bytes) -> None:
+    address = disk.put(b"here before")
+    assert disk.is_whole(address)
+    Path(disk.path_of(address)).write_bytes(damage)
+    assert not disk.is_whole(address)
+    disk.put(b"here before")
+    assert disk.get(address) == b"here before"
+
+
+def test_an_adopted_file_takes_the_place_of_a_damaged_blob(disk: BlobStore) -> None:
+    address = disk.put(b"here before")
+    Path(disk.path_of(address)).write_bytes(b"here betore")
+    spooled = disk.spool / "new"
+    spooled.write_bytes(b"here before")
+    disk.adopt(spooled, address)
+    assert disk.get(address) == b"here before"
+    assert not spooled.exists()
+
+
+def test_a_blob_that_is_not_there_is_not_whole(disk: BlobStore) -> None:
+    assert not disk.is_whole(Hash32(bytes(32)))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="no folder is read-only to root")

@@ -120,7 +120,7 @@ class ClientProcess:
         return False
 
     def _join(self, number: InstanceId) -> bool:
-        if self._is_over(number):
+        if self._is_over(number) and not any(True for _ in self._records.unsettled(self._chain.place(number))):
             self._done.add(number)
             return False
         if self.fedblocks.chain.instance(number, self._block()).d == 0:
@@ -185,11 +185,16 @@ class ClientProcess:
             )
             meaning = f"claimReward/{connection.chain_id}/{acting.rewards.address}/{number}/{address}"
             try:
-                with acting.sender.meaning(meaning, lambda: not acting.rewards.reward(number, address)):
+                with acting.sender.meaning(meaning, lambda: self._is_paid(number)):
                     receipt = acting.rewards.claim_reward(number)
             except DoneByOthers:
                 return
         self._talk("reward claimed", instance=number, transaction=receipt.transaction_hash)
+
+    def _is_paid(self, number: InstanceId) -> bool:
+        """Whether the reward was paid out; a node that is behind shows none before the settlement either."""
+        block, rewards = self._block(), self.fedblocks.rewards
+        return rewards.user_instance(number, block).settled and not rewards.reward(number, self._signer.address, block)
 
     def _publish(self) -> bool:
         if self._published:
@@ -233,5 +238,6 @@ class ClientProcess:
         return False
 
     def _block(self) -> Block:
-        depth = self._config.chain.confirmations
-        return max(0, self.fedblocks.connection.block_number() - depth) if depth else "latest"
+        # A number, never "latest": behind one address there may be several nodes, and the next one to be asked may be
+        # behind the last one. It then has no such block, rather than another answer.
+        return max(0, self.fedblocks.connection.block_number() - self._config.chain.confirmations)

@@ -7,6 +7,8 @@ what is stored and what is on chain.
 
 from __future__ import annotations
 
+import time
+
 from fedblocks.chain.signers import Signer
 from fedblocks.client import FedBlocks
 from fedblocks.engines.intake import IntakeEngine, Patience, publish_commits
@@ -14,7 +16,7 @@ from fedblocks.operating.config import AggregatorConfig, InstanceConfig
 from fedblocks.operating.opening import Opened, deposit_bond, open_instance
 from fedblocks.operating.responding import Responding
 from fedblocks.operating.talking import Stopping, Talk
-from fedblocks.rollup.duties import HEALED_BY_TIME, ChainDuties
+from fedblocks.rollup.duties import HEALED_BY_TIME, LOST, ChainDuties
 from fedblocks.rollup.progress import Phase
 from fedblocks.training.aggregator import AggregatorLoop, EpochReport
 from fedblocks.types import InstanceId
@@ -69,12 +71,15 @@ class InstanceRun:
         """
         pause = self._config.poll_seconds
         while True:
+            began = time.monotonic()
             try:
                 self._work()
                 return
             except HEALED_BY_TIME as error:
-                name = type(error).__name__
-                self._talk.once(f"run {self.number}", "waiting", instance=self.number, kind=name, why=error)
+                if time.monotonic() - began > 2 * pause:
+                    pause = self._config.poll_seconds  # it worked for a while: this is something new
+                name, level = type(error).__name__, "error" if isinstance(error, LOST) else "warning"
+                self._talk.once(f"run {self.number}", "waiting", level, instance=self.number, kind=name, why=error)
             self._stopping.rest(pause)
             pause = min(LONGEST_PAUSE, 2 * pause)
 

@@ -23,12 +23,13 @@ from fedblocks.operating.config import AggregatorConfig, InstanceConfig
 from fedblocks.operating.local_data import evaluation_data
 from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.header import rules_hash
-from fedblocks.rollup.records import InstanceKey, Level
+from fedblocks.rollup.keccak import keccak256
+from fedblocks.rollup.records import InstanceKey, InstanceRecord, Level
 from fedblocks.rollup.sequencer import Evaluate, Sequencer, instance_key
 from fedblocks.rollup.state import InstanceContext
 from fedblocks.rollup.store import RollupStore
 from fedblocks.rollup.submitter import Submitter
-from fedblocks.rollup.vectors import VectorKind, decode_vector
+from fedblocks.rollup.vectors import VectorKind, decode_vector, encode_vector
 from fedblocks.training.job import JobRequest
 from fedblocks.training.models import build_model
 from fedblocks.training.quantise import model_to_vector
@@ -99,7 +100,8 @@ def open_instance(
     key, blobs = instance_key(context), BlobStore(config.data)
     with RollupStore(config.store) as store:
         submitter = Submitter(chain, store, key)
-        if store.get_instance(key) is None:
+        known = store.get_instance(key)
+        if known is None:
             sequencer = Sequencer.create(
                 context,
                 genesis_model(wanted, job, instance.d),
@@ -112,6 +114,7 @@ def open_instance(
                 document=document,
             )
         else:
+            _mend(known, wanted, job, document, blobs)
             sequencer = _resume(store, blobs, key, submitter, signer, instance)
         try:
             yield Opened(
@@ -150,6 +153,14 @@ def _context(fedblocks: FedBlocks, number: InstanceId, instance: Instance) -> In
         genesis_root=instance.genesis_model_root,
         rules=rules,
     )
+
+
+def _mend(known: InstanceRecord, wanted: InstanceConfig, job: JobRequest, document: bytes, blobs: BlobStore) -> None:
+    """Publish again what the operator has at hand, if it is gone or damaged."""
+    if known.job_blob is not None and known.job_blob == keccak256(document):
+        blobs.put(document)
+    if known.genesis_model_blob is not None and not blobs.is_whole(known.genesis_model_blob):
+        blobs.put(encode_vector(genesis_model(wanted, job, known.d)))
 
 
 def _resume(

@@ -22,11 +22,12 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from fedblocks.exceptions import FedBlocksError
-from fedblocks.rollup.keccak import keccak256
+from fedblocks.rollup.keccak import keccak256, keccak_stream
 from fedblocks.storage.errors import StorageError, write_error
 from fedblocks.types import Hash32
 
 UNFINISHED_PREFIX = ".new-"
+_PIECE_BYTES = 1 << 20
 
 
 class BlobMissing(FedBlocksError, KeyError):
@@ -71,7 +72,8 @@ class BlobStore:
         return f"{self._root}/{name[:2]}/{name}"
 
     def put(self, data: bytes | bytearray | memoryview) -> Hash32:
-        """Store a blob, which is not copied, and return its address. A blob that is there already is left alone.
+        """Store a blob, which is not copied, and return its address. One that is there already is left alone, unless
+        its bytes have changed since: then it is written anew.
 
         Raises:
             StorageFull: if there is no room.
@@ -82,7 +84,7 @@ class BlobStore:
         address = keccak256(view)
         path = self.path_of(address)
         with self._writing(path):
-            if not (self._fs.exists(path) and self._fs.size(path) == len(view)):
+            if not (self._fs.exists(path) and self._fs.size(path) == len(view) and self.is_whole(address)):
                 if self._is_local:
                     _write_atomically(Path(path), view)
                 else:
@@ -122,8 +124,19 @@ class BlobStore:
             raise StorageError(path, f"cannot be read: {error.strerror or error}") from error
 
     def has(self, address: Hash32) -> bool:
-        """Whether there is a blob with this address; its bytes are only checked by :meth:`get`."""
+        """Whether there is a blob with this address; its bytes are only checked by :meth:`get` and :meth:`is_whole`."""
         return bool(self._fs.exists(self.path_of(address)))
+
+    def is_whole(self, address: Hash32) -> bool:
+        """Whether there is a blob with this address that can be read and hashes to it; it is read piece by piece."""
+        digest = keccak_stream()
+        try:
+            with self.open(address) as file:
+                while piece := file.read(_PIECE_BYTES):
+                    digest.update(piece)
+        except (BlobMissing, OSError):
+            return False
+        return digest.digest() == address
 
     def size(self, address: Hash32) -> int:
         """How many bytes a blob has.
@@ -179,7 +192,7 @@ class BlobStore:
         """
         path = self.path_of(address)
         with self._writing(path):
-            if self._fs.exists(path) and self._fs.size(path) == file.stat().st_size:
+            if self._fs.exists(path) and self._fs.size(path) == file.stat().st_size and self.is_whole(address):
                 file.unlink()
             elif self._is_local:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -25,11 +25,17 @@ from fedblocks.contracts.model_parameter_chain import EpochFinalized, ModelParam
 from fedblocks.contracts.reward_manager import RewardManager
 from fedblocks.contracts.slashing_manager import SlashingManager
 from fedblocks.contracts.staking_registry import StakingRegistry
+from fedblocks.rollup.blobs import BlobCorrupt, BlobMissing
+from fedblocks.rollup.recorded import DataLost
 from fedblocks.rollup.submitter import Submitter
 from fedblocks.storage.errors import StorageError
 from fedblocks.types import Address, InstanceId
 
+LOST = (DataLost, BlobMissing, BlobCorrupt)
+"""What somebody has to bring back from a copy; then it goes on."""
+
 HEALED_BY_TIME = (
+    *LOST,
     NodeUnreachable,
     NodeRefused,
     UnknownBlock,

@@ -17,7 +17,7 @@ from fedblocks.rollup.actions import (
     recover_signer,
 )
 from fedblocks.rollup.admission import admit_commit, admit_reveal, revealed_hash
-from fedblocks.rollup.blobs import BlobStore
+from fedblocks.rollup.blobs import BlobCorrupt, BlobMissing, BlobStore
 from fedblocks.rollup.conflicts import CorruptRecord
 from fedblocks.rollup.records import ActionKind, ActionRecord, InstanceKey
 from fedblocks.rollup.state import InstanceContext, RollupState
@@ -36,6 +36,10 @@ class ReplayMismatch(FedBlocksError, ValueError):
         self.epoch, self.client, self.what = epoch, client, what
 
 
+class DataLost(ReplayMismatch):
+    """A blob that an epoch needs is gone or damaged; with a copy in its place all goes on."""
+
+
 @contextmanager
 def blaming(epoch: int, client: Address | None, what: str) -> Iterator[None]:
     """Whatever goes wrong inside is the fault of what is stored of this epoch, or of this client."""
@@ -43,6 +47,8 @@ def blaming(epoch: int, client: Address | None, what: str) -> Iterator[None]:
         yield
     except ReplayMismatch:
         raise
+    except (BlobMissing, BlobCorrupt) as error:
+        raise DataLost(epoch, client, f"{what}: {error}") from error
     except (FedBlocksError, ValueError) as error:
         raise ReplayMismatch(epoch, client, f"{what}: {error}") from error
 

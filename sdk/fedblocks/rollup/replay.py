@@ -68,15 +68,23 @@ class Replay:
         store, blobs: what is stored.
         key: the instance.
         progress: told of every epoch before it is replayed.
+        mend: whether to write published data anew that are gone or damaged: they follow from what is replayed.
     """
 
     def __init__(
-        self, store: RollupStore, blobs: BlobStore, key: InstanceKey, progress: Callable[[int], None] | None = None
+        self,
+        store: RollupStore,
+        blobs: BlobStore,
+        key: InstanceKey,
+        progress: Callable[[int], None] | None = None,
+        *,
+        mend: bool = False,
     ) -> None:
         record = store.get_instance(key)
         if record is None:
             raise UnknownRecord(str(key))
         self._store, self._blobs, self._record, self._progress = store, blobs, record, progress
+        self._mend = mend
         self.context, self._genesis = context_of(record, blobs)
         self._recorded = RecordedActions(store, blobs, key, self.context)
 
@@ -118,12 +126,14 @@ class Replay:
         parts = self.actions(state, stored.attempt)
         with blaming(number, None, "executing it"):
             transition = execute(self.context, state, stored.attempt, parts.commitments, parts.submissions)
+        gram = transition.data.gram.encode()
+        delta, next_model = encode_vector(transition.data.delta), encode_vector(transition.data.next_model)
         addresses = BlobAddresses(
             genesis_model=self.genesis_blob,
             updates=parts.blobs,
-            gram=keccak256(transition.data.gram.encode()),
-            delta=keccak256(encode_vector(transition.data.delta)),
-            next_model=keccak256(encode_vector(transition.data.next_model)),
+            gram=keccak256(gram),
+            delta=keccak256(delta),
+            next_model=keccak256(next_model),
         )
         manifest = write_manifest(self.context, number, stored.attempt, transition.data, addresses)
         locator = keccak256(manifest)
@@ -138,14 +148,17 @@ class Replay:
         if stored.manifest_blob != locator:
             raise ReplayMismatch(number, None, "the stored address of its manifest is not that of the header")
         published = (
-            (addresses.gram, "Gram rows"),
-            (addresses.delta, "delta"),
-            (addresses.next_model, "next model"),
-            (locator, "manifest"),
+            (addresses.gram, gram, "Gram rows"),
+            (addresses.delta, delta, "delta"),
+            (addresses.next_model, next_model, "next model"),
+            (locator, manifest, "manifest"),
         )
-        for address, what in published:
-            with blaming(number, None, f"the published {what}"):
-                self._blobs.get(address)
+        for address, data, what in published:
+            if self._mend:
+                self._blobs.put(data)
+            else:
+                with blaming(number, None, f"the published {what}"):
+                    self._blobs.get(address)
         return ReplayedEpoch(header, transition, transition.after(header))
 
     def actions(self, state: RollupState, attempt: int) -> EpochActions:

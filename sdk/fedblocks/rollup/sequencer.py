@@ -132,7 +132,8 @@ class Sequencer:
     def resume(
         cls, store: RollupStore, blobs: BlobStore, key: InstanceKey, signer: TypedDataSigner, attempt: int | None = None
     ) -> Sequencer:
-        """Come back to a stored instance: replay its epochs and take up the one that was under way.
+        """Come back to a stored instance: replay its epochs and take up the one that was under way. What was published
+        and is gone or damaged is published again; updates cannot be, they came from others.
 
         Its round goes on in the phase that it had; one that was being executed is closed again. After :meth:`finish`
         there is none, and there is none now.
@@ -145,9 +146,10 @@ class Sequencer:
 
         Raises:
             ReplayMismatch: if what is stored does not give its headers.
+            DataLost: if an update or the genesis model is gone or damaged.
             WriterConflict: if another sequencer writes to the instance.
         """
-        replay = Replay(store, blobs, key)
+        replay = Replay(store, blobs, key, mend=True)
         store.acquire_writer(key, replay.aggregator)
         state, last = replay.genesis_state(), 0
         for epoch in replay.epochs():

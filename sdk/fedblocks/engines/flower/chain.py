@@ -183,8 +183,7 @@ class ClientChain:
         )
 
     def _block(self) -> Block:
-        if not self._confirmations:
-            return "latest"
+        # A number, never "latest": two reads of it may come from two nodes, of which one is behind.
         return max(0, self._connection.block_number() - self._confirmations)
 
     def _wait(self, condition: Callable[[], bool], what: str) -> None:
