@@ -17,7 +17,7 @@ from fedblocks.storage.postgres import PostgresServer
 from tests.chaos.arena import Arena, Setup, wait_a_moment
 from tests.chaos.harm import KINDS, Condition, Harm, Kind
 
-LONGEST = 120.0
+LONGEST = 300.0
 """Seconds after which a run that has not ended counts as stuck."""
 
 MOST_RESTARTS = 30
