@@ -198,7 +198,9 @@ class TakingPart:
         instance = self._fedblocks.chain.instance(number, block)
         posted = self._fedblocks.chain.epoch(number, EpochNumber(evidence.epoch), block)
         if not posted.is_posted:
-            return replace(evidence, outcome="void") if instance.attempt > evidence.attempt else evidence
+            # Of a closed instance no further epoch is posted: its user has stopped it while clients were committing.
+            is_void = instance.attempt > evidence.attempt or self._fedblocks.chain.is_closed(number, block)
+            return replace(evidence, outcome="void") if is_void else evidence
         if evidence.header_hash != posted.header_hash.hex():
             proof = self._service.proof(self._name, evidence.epoch, evidence.seat)
             if proof.header.hash() != posted.header_hash:
