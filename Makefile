@@ -13,7 +13,7 @@ NODE_STAMP := node_modules/.installed
 DATA_STAMP := .data/.fetched
 SYSTEM_STAMP := .data/.system
 
-.PHONY: help setup flower demo test lint types unit fuzz adversary mutants gas proof-costs coverage check abi vectors format constraints clean detection bench bench-monitor
+.PHONY: help setup flower demo test lint types unit fuzz adversary mutants network chaos gas proof-costs coverage check abi vectors format constraints clean detection bench bench-monitor
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -65,6 +65,12 @@ adversary: $(PY_STAMP) ## Have aggregators lie in thousands of ways and delete t
 
 mutants: $(PY_STAMP) ## Break the contracts on purpose and see which test notices (ARGS="word" selects)
 	$(BIN)/python -m tests.mutants $(ARGS)
+
+network: setup flower ## Start the whole network as processes, train, settle and look at everything (minutes)
+	@$(BIN)/python -m tests.network $(ARGS)
+
+chaos: setup ## Kill and harm a network of processes in 200 ways, and hold each end against an undisturbed one (minutes)
+	$(BIN)/python -m tests.chaos --runs 200 $(ARGS)
 
 gas: $(PY_STAMP) ## Compare what every call costs with docs/gas.md (UPDATE=1 rewrites it)
 	$(BIN)/python -m tests.gas $(if $(UPDATE),--update)
