@@ -96,7 +96,6 @@ def _lane(
                 outcomes.append(outcome)
                 verdict = "ok" if outcome.is_good else "FAIL " + " ".join(outcome.wrong)
                 again = f", {outcome.restarts} restarts" if outcome.restarts else ""
-                again += f", {outcome.nudges} nudges" if outcome.nudges else ""
                 print(
                     f"{len(outcomes):>4}/{count}  seed {seed:<5} {outcome.seconds:5.1f} s  {verdict:<6} "
                     f"{outcome.kind} [{outcome.store}{again}]: {'; '.join(outcome.done) or 'came too late'}",

@@ -25,9 +25,6 @@ from tests.operating.network import AGGREGATOR, WINDOW, Network
 
 AGGREGATOR_ACCOUNT = AGGREGATOR
 
-NUDGE_AFTER = 3.0
-"""Seconds that a transaction may wait in a pool whose node mines at once. (anvil forgets one now and then.)"""
-
 OPEN = ("planned", "signed", "sent", "mined")
 """States in which the outbox still has something to do."""
 
@@ -75,7 +72,6 @@ class Arena(Network):
         self.relays: list[StallingRelay] = []
         self.setup = Setup()
         self.mining = True
-        self._waits_since: float | None = None
 
     def __enter__(self) -> Arena:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -188,18 +184,6 @@ class Arena(Network):
     def has_named(self, what: str) -> bool:
         """Whether any log holds some text."""
         return any(child.log.is_file() and what in child.log.read_text(errors="replace") for child in self.processes)
-
-    def nudge(self) -> bool:
-        """Mine what the node has forgotten to mine; whether there was anything."""
-        if int(self.anvil.connection.rpc("txpool_status")["pending"], 16) == 0:
-            self._waits_since = None
-        elif self._waits_since is None:
-            self._waits_since = time.monotonic()
-        elif time.monotonic() - self._waits_since > NUDGE_AFTER:
-            self._waits_since = None
-            self.anvil.mine()
-            return True
-        return False
 
     def _process(self, name: str, module: str, *arguments: str) -> Child:  # type: ignore[override]
         if name == "node":

@@ -35,7 +35,6 @@ class Outcome:
         seconds: how long it took.
         restarts: how often a process had given up and was started again, as a supervisor would.
         refused: transactions that a contract refused: gas that was lost, but nothing else.
-        nudges: how often the chain's node had to be told to mine.
         wrong: what is not as it should be, by kind: differing, lost, doubled, stuck.
     """
 
@@ -46,7 +45,6 @@ class Outcome:
     seconds: float = 0.0
     restarts: int = 0
     refused: int = 0
-    nudges: int = 0
     wrong: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -133,7 +131,6 @@ def _run(arena: Arena, acts: list[Iterator[Condition]], outcome: Outcome, longes
             mine = wait_a_moment(0.1)
         if arena.mining:
             arena.tick()
-            outcome.nudges += arena.nudge()
         time.sleep(0.02)
     for act, _ in waiting:
         act.close()

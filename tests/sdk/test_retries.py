@@ -9,7 +9,7 @@ import pytest
 
 from fedblocks.chain.connection import Connection, NodeRefused, NodeUnreachable
 from fedblocks.chain.node import Anvil
-from fedblocks.chain.retries import Retries, is_harmless, seconds_asked_for
+from fedblocks.chain.retries import Retries, is_busy, is_harmless, seconds_asked_for
 from tests.faults.mempool import give, nobody, rich_account, sign
 from tests.faults.proxy import Fault, FaultyNode, Script
 
@@ -107,3 +107,20 @@ def test_what_changes_something_is_not_harmless(method: str) -> None:
 @pytest.mark.parametrize("method", ["eth_call", "eth_getLogs", "net_version", "eth_estimateGas", "debug_traceCall"])
 def test_what_only_reads_is_harmless(method: str) -> None:
     assert is_harmless(method)
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        ({"code": -32005, "message": "limit exceeded"}, True),
+        ({"code": -32603, "message": "internal error"}, True),
+        ({"code": -32603, "message": "Internal JSON-RPC error."}, True),
+        ({"code": -32603, "message": "VM Exception: revert not yours"}, False),
+        ({"code": -32603, "message": "internal error", "data": "0x08c379a0"}, False),
+        ({"code": 3, "message": "execution reverted"}, False),
+    ],
+)
+def test_an_error_without_a_reason_is_asked_about_again_and_an_answer_is_not(
+    error: dict[str, Any], again: bool
+) -> None:
+    assert is_busy("eth_call", {"jsonrpc": "2.0", "id": 1, "error": error}) is again

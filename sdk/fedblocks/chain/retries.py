@@ -17,6 +17,7 @@ from typing import Any
 _READS = ("eth_", "net_", "web3_", "debug_trace", "trace_", "arb_")
 _NOT_HARMLESS = ("eth_send", "eth_sign", "eth_submit", "eth_new", "eth_uninstall", "eth_getFilterChanges")
 _BUSY = (429, -32005)
+_INTERNAL = -32603
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,13 @@ def is_harmless(method: str) -> bool:
 
 
 def is_busy(method: str, answer: Any) -> bool:
-    """Whether a node's answer says that there were too many questions."""
+    """Whether a node's answer says that there were too many questions, or only that something went wrong in it."""
     error = answer.get("error") if isinstance(answer, dict) else None
-    if not isinstance(error, dict) or error.get("code") not in _BUSY:
+    if not isinstance(error, dict):
+        return False
+    # With a reason of its own the same code is an answer: some nodes say so that a contract has refused.
+    bare = error.get("code") == _INTERNAL and not error.get("data") and "internal" in str(error.get("message")).lower()
+    if error.get("code") not in _BUSY and not bare:
         return False
     # Some nodes use the same code for a range of blocks with too many events, which stays too wide.
     return method != "eth_getLogs"
