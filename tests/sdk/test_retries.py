@@ -120,7 +120,5 @@ def test_what_only_reads_is_harmless(method: str) -> None:
         ({"code": 3, "message": "execution reverted"}, False),
     ],
 )
-def test_an_error_without_a_reason_is_asked_about_again_and_an_answer_is_not(
-    error: dict[str, Any], again: bool
-) -> None:
+def test_an_error_without_a_reason_is_asked_about_again(error: dict[str, object], again: bool) -> None:
     assert is_busy("eth_call", {"jsonrpc": "2.0", "id": 1, "error": error}) is again
