@@ -78,7 +78,7 @@ def test_the_demo_plays_and_answers_the_keys(terminal):
     terminal.press("3")
     terminal.until("[3 slashes]")
     terminal.press("Enter")
-    terminal.until("╭─ slash of 0x", "hard evidence", "Verify: fedblocks explain slash")
+    terminal.until("╭─ slash of 0x", "treasury got", "(this slash)")
     terminal.press("5")
     terminal.until("[5 rollup]", "✗ overturned 1")
     terminal.press("?")

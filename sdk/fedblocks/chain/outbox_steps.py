@@ -150,7 +150,7 @@ class Steps:
         self._pushed[attempt.hash] = self._settings.clock()
         again = attempt.state is not AttemptState.SIGNED
         try:
-            outcome, reason = self._planner.hand_over(attempt.raw, attempt.hash)
+            outcome, reason = self._planner.hand_over(attempt.raw, attempt.hash, again=True)
         except NodeUnreachable as error:
             self._tell(Step.NODE_LOST, intent, f"it is not known whether the node has it: {error}")
             return

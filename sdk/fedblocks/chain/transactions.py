@@ -388,8 +388,15 @@ class TransactionSender:
                 time.sleep(0.05 * attempt)
         raise NonceTaken(plan.call, nonce)
 
-    def hand_over(self, raw: bytes, transaction_hash: Hash32) -> tuple[Outcome, str]:
-        """Give signed bytes to the node. The same bytes may be given twice: they can be mined only once."""
+    def hand_over(self, raw: bytes, transaction_hash: Hash32, *, again: bool = False) -> tuple[Outcome, str]:
+        """Give signed bytes to the node. The same bytes may be given twice: they can be mined only once.
+
+        Args:
+            raw: the bytes.
+            transaction_hash: of them.
+            again: whether they were handed over before; if not, a node that has mined the same bytes already has mined
+                another transaction, which says the same and had the same nonce.
+        """
         for last in (False, True):
             try:
                 self.connection.web3.eth.send_raw_transaction(raw)
@@ -400,7 +407,7 @@ class TransactionSender:
             except (web3_errors.Web3RPCError, web3_errors.ContractLogicError) as error:
                 reason = message_of(error)
                 outcome = outcome_of(reason)
-                if outcome is Outcome.NONCE_USED and self.is_known(transaction_hash):
+                if outcome is Outcome.NONCE_USED and (last or again) and self.is_known(transaction_hash):
                     return Outcome.ACCEPTED, ""  # our own, from the attempt whose answer was lost
                 return outcome, reason
             return Outcome.ACCEPTED, ""

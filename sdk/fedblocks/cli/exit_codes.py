@@ -68,7 +68,8 @@ def exit_code_of(error: Exception) -> ExitCode:
     for kinds, code in table:
         if isinstance(error, kinds):
             return code
-    if type(error).__name__ == "ReplayMismatch":  # of a module that takes seconds to load
+    # Of a module that takes seconds to load; what it is a kind of counts too.
+    if any(each.__name__ == "ReplayMismatch" for each in type(error).__mro__):
         return ExitCode.MISMATCH
     if isinstance(error, (FileNotFoundError, ConnectionError)):
         return ExitCode.MISSING
