@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from eth_utils.crypto import keccak
 from sqlalchemy import select
 from tests.telling.scripted import scripted_subject
 
+from benchmarks.memory import peak_bytes
 from benchmarks.protocol_log import synthetic_recording
 from fedblocks.monitor.indexer import Indexer
 from fedblocks.monitor.monitor import Monitor, index_database
@@ -51,7 +51,7 @@ def timed(work: Callable[[], Any]) -> dict[str, float]:
 
 def megabytes() -> float:
     """The most memory that this process has had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak_bytes() / 2**20
 
 
 def size_of(folder: Path) -> float:

@@ -17,7 +17,6 @@ import argparse
 import asyncio
 import json
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -101,7 +100,9 @@ def painted(app) -> bool:  # type: ignore[no-untyped-def]
 
 def rss() -> int:
     """This process's largest resident memory, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    from benchmarks.memory import peak_bytes
+
+    return peak_bytes()
 
 
 async def keys() -> None:
