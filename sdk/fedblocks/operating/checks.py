@@ -26,7 +26,7 @@ from fedblocks.chain.signers import LocalSigner
 from fedblocks.client import FedBlocks
 from fedblocks.config import redact
 from fedblocks.deployments import Deployment
-from fedblocks.engines.flower.chain import ClientChain
+from fedblocks.engines.client_chain import ClientChain
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.operating.config import (
     AccountConfig,

@@ -20,8 +20,8 @@ from fedblocks.chain.transactions import TransactionSender
 from fedblocks.client import FedBlocks
 from fedblocks.config import redact
 from fedblocks.deployments import Deployment
-from fedblocks.engines.flower.chain import ClientChain, NotYetOnChain
-from fedblocks.engines.flower.notebook import Notebook
+from fedblocks.engines.client_chain import ClientChain, NotYetOnChain
+from fedblocks.engines.notebook import Notebook
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.operating.config import ClientConfig
 from fedblocks.operating.holding import hold_folder

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fedblocks.aggregation.rules import Rules
 from fedblocks.chain.signers import Signer
-from fedblocks.engines.flower.chain import ClientChain
+from fedblocks.engines.client_chain import ClientChain
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.operating.config import ClientConfig
 from fedblocks.operating.local_data import Samples

@@ -15,8 +15,8 @@ from typing import Any
 
 from fedblocks.chain.connection import Block
 from fedblocks.client import FedBlocks
-from fedblocks.engines.flower.chain import ClientChain, NotOnChain, NotYetOnChain
-from fedblocks.engines.flower.notebook import Notebook, Page
+from fedblocks.engines.client_chain import ClientChain, NotOnChain, NotYetOnChain
+from fedblocks.engines.notebook import Notebook, Page
 from fedblocks.operating.joining import Joined
 from fedblocks.operating.records import EpochEvidence, Records
 from fedblocks.operating.talking import Talk

@@ -20,11 +20,11 @@ from flwr.common.constant import ErrorCode
 from flwr.common.logger import log
 
 from fedblocks.aggregation.fixed_point import Int32Array
+from fedblocks.engines.client_chain import ClientChain
 from fedblocks.engines.flower import wire
-from fedblocks.engines.flower.chain import ClientChain
-from fedblocks.engines.flower.notebook import Notebook, Page
 from fedblocks.engines.flower.settings import ClientSettings
 from fedblocks.engines.flower.wire import AppModel, Malformed, Phase, Request
+from fedblocks.engines.notebook import Notebook, Page
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.state import InstanceContext
 from fedblocks.rollup.vectors import vector_root

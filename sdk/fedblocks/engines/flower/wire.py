@@ -28,7 +28,7 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, MetricRecord, RecordDict
 from fedblocks.aggregation.fixed_point import Int16Array, Int32Array
 from fedblocks.aggregation.rules import Rules
 from fedblocks.engines.flower.layout import Layout
-from fedblocks.engines.flower.notebook import Page
+from fedblocks.engines.notebook import Page
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.actions import CommitUpdate, Reveal
 from fedblocks.rollup.state import InstanceContext

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from fedblocks.aggregation.rules import Rules
-from fedblocks.engines.flower.chain import ClientChain, NotOnChain, NotYetOnChain
+from fedblocks.engines.client_chain import ClientChain, NotOnChain, NotYetOnChain
 from fedblocks.engines.flower.settings import ClientSettings
 from fedblocks.rollup.entries import commit_entry
 from fedblocks.rollup.lists import SeatList, entries, list_root

@@ -5,7 +5,7 @@ import pytest
 
 from fedblocks.aggregation.rules import Rules
 from fedblocks.chain.node import Anvil
-from fedblocks.engines.flower.notebook import Notebook, NotebookDamaged, Page
+from fedblocks.engines.notebook import Notebook, NotebookDamaged, Page
 from fedblocks.rollup.state import InstanceContext
 from fedblocks.training.client import FederatedClient, RoundTask
 
