@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fedblocks.rollup import blobs as module
-from fedblocks.rollup.blobs import UNFINISHED_PREFIX, BlobCorrupt, BlobMissing, BlobStore
+from fedblocks.rollup.blobs import BlobCorrupt, BlobMissing, BlobStore
 from fedblocks.rollup.keccak import keccak256
 from fedblocks.storage.errors import StorageError, StorageFull, StorageReadOnly
+from fedblocks.storage.files import UNFINISHED_PREFIX
 from fedblocks.types import Hash32
 
 
@@ -102,7 +102,7 @@ def test_a_full_disk_leaves_nothing_behind(disk: BlobStore, folder: Path, monkey
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(module.os, "fsync", full)
+        patched.setattr(os, "fsync", full)
         with pytest.raises(StorageFull, match=r"blobs/.*no space left .* free some space"):
             disk.put(b"after")
     assert [path.read_bytes() for path in files_in(folder)] == [b"before"]
@@ -190,7 +190,7 @@ def test_a_node_killed_while_writing_leaves_no_half_blob(folder: Path) -> None:
     script = f"""
         import os, signal
         from fedblocks.rollup import blobs
-        blobs.os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+        os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
         blobs.BlobStore({folder.as_uri()!r}).put(b"half")
     """
     result = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)

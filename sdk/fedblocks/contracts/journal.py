@@ -9,13 +9,13 @@ always asked of the chain.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from fedblocks.contracts.creation import DeploymentPlan, plan_deployment
 from fedblocks.deployments import InvalidParameters, ProtocolParameters
 from fedblocks.exceptions import FedBlocksError
+from fedblocks.storage.files import replace_file
 from fedblocks.types import Address, BlockNumber, Hash32
 
 FORMAT = "fedblocks-deployment-journal-1"
@@ -176,7 +176,7 @@ class Journal:
                 for step in self.steps
             ],
         }
-        _write_durably(self.path, json.dumps(content, indent=2) + "\n")
+        replace_file(self.path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def journal_path(deployment: Path) -> Path:
@@ -210,24 +210,3 @@ def _steps(plan: DeploymentPlan) -> tuple[JournalStep, ...]:
         )
         for creation in plan.creations
     )
-
-
-def _write_durably(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".unfinished")
-    with unfinished.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    # Without this a power cut may take the new name back, though not the content. Windows has no such call.
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -11,11 +11,8 @@ The salts follow from a secret that is drawn when the notebook is first opened.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import secrets
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +21,7 @@ from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.actions import CommitUpdate, Reveal
 from fedblocks.rollup.state import InstanceContext
 from fedblocks.rollup.vectors import VectorKind, WrongVectorSize, decode_vector, encode_vector
+from fedblocks.storage.files import create_file
 from fedblocks.training.client import SignedCommit
 from fedblocks.types import Address, EpochNumber, Hash32
 
@@ -69,7 +67,7 @@ class Notebook:
         """32 bytes from which the salts follow; drawn when they are first asked for."""
         path = self._folder / "secret"
         if not path.is_file():
-            self._write_once(path, secrets.token_bytes(32))
+            create_file(path, secrets.token_bytes(32), private=True)
         return path.read_bytes()
 
     def read(self, context: InstanceContext, epoch: EpochNumber, attempt: int) -> Page | None:
@@ -110,7 +108,7 @@ class Notebook:
             "salt": reveal.salt.hex(),
             "metrics": dict(page.metrics),
         }
-        self._write_once(path, json.dumps(values).encode() + b"\n" + encode_vector(reveal.update))
+        create_file(path, json.dumps(values).encode() + b"\n" + encode_vector(reveal.update), private=True)
         self._forget_before(path.parent, action.epoch)
         written = self.read(context, action.epoch, action.attempt)
         assert written is not None
@@ -119,25 +117,6 @@ class Notebook:
     def _path(self, context: InstanceContext, epoch: EpochNumber, attempt: int) -> Path:
         place = f"{context.chain_id}-{context.settlement.lower()}-{context.instance_id}"
         return self._folder / place / f"{epoch:05d}-{attempt}"
-
-    def _write_once(self, path: Path, content: bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # A name appears with its whole content or not at all, and never twice.
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            with contextlib.suppress(FileExistsError):
-                os.link(name, path)
-        finally:
-            os.unlink(name)  # noqa: PTH108
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
     def _forget_before(self, folder: Path, epoch: EpochNumber) -> None:
         """Delete the pages of epochs that nobody can ask for any more."""

@@ -16,10 +16,10 @@ from fedblocks.engines.client_chain import ClientChain
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.operating.config import ClientConfig
 from fedblocks.operating.local_data import Samples
-from fedblocks.operating.records import write_atomically
 from fedblocks.rollup.state import InstanceContext
 from fedblocks.service.client import MpsClient
 from fedblocks.service.schemas import from_hex
+from fedblocks.storage.files import replace_file
 from fedblocks.training.client import FederatedClient
 from fedblocks.training.job import JobRequest
 from fedblocks.training.matching import fits
@@ -122,6 +122,6 @@ def pin(path: Path, job: JobRequest, instance_id: InstanceId) -> None:
     """
     text = job.to_json().encode()
     if not path.is_file():
-        write_atomically(path, text)
+        replace_file(path, text, private=True)
     elif path.read_bytes() != text:
         raise JobRefused(instance_id, f"the service shows another job than before, which is in {path}")

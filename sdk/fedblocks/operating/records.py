@@ -8,8 +8,6 @@ ever, each epoch in a small file of its own.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -17,6 +15,7 @@ from pathlib import Path
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.intake import SignedAcknowledgement
 from fedblocks.rollup.state import InstanceContext
+from fedblocks.storage.files import replace_file
 from fedblocks.training.client import SignedCommit
 from fedblocks.types import Address, EpochNumber
 
@@ -108,7 +107,7 @@ class Records:
     def put(self, context: InstanceContext, evidence: EpochEvidence) -> None:
         """Write down what is known now."""
         path = self._path(context, evidence.epoch, evidence.attempt)
-        write_atomically(path, json.dumps(asdict(evidence), indent=1).encode())
+        replace_file(path, json.dumps(asdict(evidence), indent=1).encode(), private=True)
 
     def unsettled(self, context: InstanceContext) -> Iterator[EpochEvidence]:
         """Epochs of which something is still to be learned, in order."""
@@ -124,26 +123,6 @@ class Records:
 
     def _path(self, context: InstanceContext, epoch: int, attempt: int) -> Path:
         return self.folder_of(context) / f"{EpochNumber(epoch):05d}-{attempt}.json"
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file so that a kill or a power failure leaves the old one or the new one, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _read(path: Path) -> EpochEvidence:

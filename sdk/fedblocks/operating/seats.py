@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fedblocks.chain.connection import Block
 from fedblocks.contracts.reward_manager import RewardManager
-from fedblocks.operating.records import write_atomically
+from fedblocks.storage.files import replace_file
 from fedblocks.types import Address, InstanceId
 
 
@@ -35,7 +35,7 @@ class SeatFinder:
                     self._found.append(number)
             self._seen = newest
             content = {"place": self._place, "seen": self._seen, "found": self._found}
-            write_atomically(self._path, json.dumps(content).encode())
+            replace_file(self._path, json.dumps(content).encode(), private=True)
         return [InstanceId(number) for number in self._found]
 
     def _remembered(self) -> tuple[int, list[int]]:

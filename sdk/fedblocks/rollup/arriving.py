@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fedblocks.rollup.blobs import UNFINISHED_PREFIX, BlobStore
+from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.keccak import keccak_stream
 from fedblocks.rollup.vectors import (
     LEAF_VALUES,
@@ -26,6 +26,7 @@ from fedblocks.rollup.vectors import (
     subtree_roots,
 )
 from fedblocks.storage.errors import write_error
+from fedblocks.storage.files import UNFINISHED_PREFIX
 from fedblocks.types import Hash32
 
 WINDOW_VALUES = 64 * LEAF_VALUES

@@ -10,8 +10,6 @@ instant leaves a whole blob or none. (An unfinished file begins with ``.new-`` a
 
 from __future__ import annotations
 
-import os
-import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,9 +22,9 @@ from fsspec.implementations.local import LocalFileSystem
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.keccak import keccak256, keccak_stream
 from fedblocks.storage.errors import StorageError, write_error
+from fedblocks.storage.files import replace_file, sync_folder
 from fedblocks.types import Hash32
 
-UNFINISHED_PREFIX = ".new-"
 _PIECE_BYTES = 1 << 20
 
 
@@ -86,7 +84,7 @@ class BlobStore:
         with self._writing(path):
             if not (self._fs.exists(path) and self._fs.size(path) == len(view) and self.is_whole(address)):
                 if self._is_local:
-                    _write_atomically(Path(path), view)
+                    replace_file(Path(path), view)
                 else:
                     # The others show a blob when it is complete, and have no cheap rename.
                     self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
@@ -197,7 +195,7 @@ class BlobStore:
             elif self._is_local:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
                 file.replace(path)
-                _sync_folder(Path(path).parent)
+                sync_folder(Path(path).parent)
             else:
                 self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
                 self._fs.put_file(str(file), path)
@@ -222,31 +220,3 @@ class BlobStore:
             raise
         except OSError as error:
             raise write_error(error, path) from error
-
-
-def _write_atomically(path: Path, data: memoryview) -> None:
-    """Write a file so that it is there completely, after a power failure too, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(UNFINISHED_PREFIX + secrets.token_hex(8))
-    try:
-        with unfinished.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable; where folders cannot be opened, the system does it by itself."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
