@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fedblocks import FedBlocks
 from fedblocks.chain.reverts import ContractReverted
 from fedblocks.contracts.model_parameter_chain import EpochOverturned
 from fedblocks.rollup.fraud.cases import FraudCase
@@ -13,6 +14,7 @@ from fedblocks.rollup.fraud.prover import find_fault
 from fedblocks.rollup.fraud.published import Published
 from fedblocks.rollup.gram_tree import GramTrace
 from fedblocks.rollup.keccak import keccak256
+from fedblocks.rollup.manifest import read_manifest
 from fedblocks.rollup.publication import read_epoch
 from fedblocks.rollup.records import Level
 from fedblocks.rollup.responder import Responder
@@ -20,7 +22,8 @@ from fedblocks.rollup.sequencer import Sequencer, instance_key
 from fedblocks.rollup.state import RollupState
 from fedblocks.rollup.submitter import Submitter
 from fedblocks.rollup.watch_journal import JournalUnusable, WatchJournal
-from fedblocks.rollup.watcher import Happening, Watcher
+from fedblocks.rollup.watcher import Happening, LogsIncomplete, Watcher
+from tests.faults.proxy import Fault, FaultyNode, Script
 from tests.rollup.epochs import changed
 from tests.rollup.running import Running, open_instance
 
@@ -87,6 +90,11 @@ def wrong_submission(transition):
     submissions = list(transition.data.submissions)
     submissions[1] = submissions[1][:-1] + b"\0"
     return replace(transition, data=replace(transition.data, submissions=tuple(submissions)))
+
+
+def viewer(running: Running, url: str) -> FedBlocks:
+    """Somebody who only looks, through a node of their own."""
+    return FedBlocks.connect(url, running.roles.stranger.deployment)
 
 
 def post(running: Running, lie=None) -> object:
@@ -199,6 +207,52 @@ def test_what_is_published_late_needs_no_further_demand(running):
     assert running.posted == 1
 
 
+def test_what_is_missing_is_demanded_when_it_has_been_for_some_time(running):
+    running.sequencer.publishes = False
+    post(running)
+    now = [100.0]
+    watching = Watching(running, patience=30.0, clock=lambda: now[0])
+    assert watching.poll() == [Happening.MISSING]
+    assert f"0x{keccak256(b'nowhere').hex()}" in watching.reports[-1].text
+    now[0] += 29
+    assert watching.poll() == []
+    now[0] += 2
+    assert watching.poll() == [Happening.DEMANDED]
+
+
+def test_a_blob_that_comes_back_in_time_costs_nobody_a_demand(running):
+    header = post(running)
+    now = [0.0]
+    watching = Watching(running, patience=30.0, clock=lambda: now[0])
+    manifest = running.blobs.get(header.data_locator)
+    running.blobs.discard(header.data_locator)
+    assert watching.poll() == [Happening.MISSING]
+    running.blobs.put(manifest)
+    now[0] += 60
+    assert watching.poll() == [Happening.RIGHT]
+
+
+def test_an_update_that_is_damaged_is_named_by_its_address(running):
+    header = post(running)
+    address = next(iter(read_manifest(running.blobs.get(header.data_locator), 6).blobs.updates.values()))
+    path = Path(running.blobs.path_of(address))
+    path.write_bytes(path.read_bytes()[:-1])
+    watching = Watching(running, patience=30.0)
+    assert watching.poll() == [Happening.MISSING]
+    assert f"0x{address.hex()}" in watching.reports[-1].text
+
+
+def test_a_genesis_model_that_is_not_to_be_had_is_said(running):
+    post(running)
+    known = running.store.get_instance(instance_key(running.sequencer.context))
+    running.blobs.discard(known.genesis_model_blob)
+    watching = Watching(running)
+    watching.watcher._genesis = {}
+    assert watching.poll() == [Happening.MISSING]
+    assert f"0x{known.genesis_model_blob.hex()}" in watching.reports[-1].text
+    assert watching.poll() == []
+
+
 def test_answers_lead_a_watcher_to_a_lie_that_was_not_published(running, tmp_path):
     """The aggregator answers every demand: the watcher learns the epoch from the chain alone, and finds the lie."""
     post(running, wrong_delta)
@@ -264,6 +318,54 @@ def test_a_reorganised_chain_is_followed_anew(running):
     assert watching.watcher.instances[running.sequencer.context.instance_id].epochs == []
 
 
+def test_a_node_that_is_behind_what_was_seen_is_waited_for(running):
+    post(running)
+    with FaultyNode(running.roles.node.url, lag=8) as node:
+        watching = Watching(running, viewer(running, node.url))
+        assert watching.poll() == [Happening.RIGHT]
+        node.always_stale = True
+        assert watching.poll() == []
+        assert len(watching.watcher.instances[running.sequencer.context.instance_id].epochs) == 1
+        node.always_stale = False
+        post(running)
+        assert watching.poll() == [Happening.RIGHT]
+
+
+def test_logs_that_a_node_leaves_out_are_noticed(running):
+    """Behind the node's address are two: one that is behind answers for the logs, with what it has of them."""
+    post(running)
+    post(running)
+    with FaultyNode(running.roles.node.url, lag=1) as node:
+        node.plan = Script([Fault.STALE], ["eth_getLogs"])
+        watching = Watching(running, viewer(running, node.url))
+        with pytest.raises(LogsIncomplete, match="instance 1 has 2 epochs, it shows 1"):
+            watching.poll()
+        assert watching.poll() == [Happening.RIGHT, Happening.RIGHT]
+
+
+def test_a_reorganisation_while_logs_are_read_is_noticed(running):
+    roles = running.roles
+    snapshot = roles.node.snapshot()
+    post(running, wrong_delta)
+    watching = Watching(running, viewer(running, roles.node.url))
+    connection = watching.watcher._connection
+    fetch, done = connection.fetch_events, []
+
+    def moved(*arguments):
+        events = fetch(*arguments)
+        if not done:
+            done.append(True)
+            roles.node.revert(snapshot)
+            for _ in range(12):
+                roles.node.connection.rpc("evm_mine")
+        return events
+
+    connection.fetch_events = moved
+    assert watching.poll() == []
+    assert watching.poll() == []
+    assert watching.watcher.instances[running.sequencer.context.instance_id].epochs == []
+
+
 def test_a_client_proves_a_fault_by_itself(running):
     header = post(running, wrong_delta)
     data = read_epoch(running.blobs, header.data_locator, 6, D)
@@ -285,6 +387,8 @@ def test_a_damaged_journal_is_refused_and_a_torn_last_line_is_not(tmp_path):
     path.write_text(path.read_text()[:-10])
     again = WatchJournal(path)
     assert (again.sent("a"), again.sent("b")) == (b"\1" * 32, None)
+    again.sending("c", b"\3" * 32)
+    assert (WatchJournal(path).sent("a"), WatchJournal(path).sent("c")) == (b"\1" * 32, b"\3" * 32)
     path.write_text("{}\n" + path.read_text())
     with pytest.raises(JournalUnusable, match="line 1 is damaged"):
         WatchJournal(path)

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 from fedblocks.aggregation.fixed_point import Int32Array
-from fedblocks.chain.connection import NodeRefused, NodeUnreachable
+from fedblocks.chain.connection import NodeRefused, NodeUnreachable, UnknownBlock
 from fedblocks.chain.transactions import TransactionSender
 from fedblocks.cli.connecting import connect, open_signer
 from fedblocks.cli.exit_codes import ExitCode
@@ -20,7 +20,7 @@ from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.vectors import VectorKind, decode_vector
 from fedblocks.rollup.watch_journal import WatchJournal
-from fedblocks.rollup.watcher import Happening, Report, Watcher
+from fedblocks.rollup.watcher import Happening, LogsIncomplete, Report, Watcher
 from fedblocks.types import InstanceId
 
 _COLOURS = {
@@ -75,6 +75,12 @@ def _record(report: Report) -> str:
 )
 @click.option("--genesis", multiple=True, metavar="INSTANCE=FILE", help="A genesis model that nobody publishes.")
 @click.option("--max-demands", default=256, show_default=True, help="Demands open at once; each binds a deposit.")
+@click.option(
+    "--patience",
+    default=60.0,
+    show_default=True,
+    help="Seconds for which data may be missing before they are demanded; 0 with --once.",
+)
 @click.option("--confirmations", default=0, show_default=True, help="Blocks to stay behind the newest one.")
 @click.option("--interval", default=10.0, show_default=True, help="Seconds between two looks at the chain.")
 @click.option("--once", is_flag=True, help="Look once and end; with 4 if anything was found wrong.")
@@ -87,6 +93,7 @@ def watch(
     journal: Path,
     genesis: tuple[str, ...],
     max_demands: int,
+    patience: float,
     confirmations: int,
     interval: float,
     once: bool,
@@ -124,22 +131,20 @@ def watch(
         genesis=dict(read_genesis(fedblocks, each) for each in genesis),
         max_demands=max_demands,
         confirmations=confirmations,
+        patience=0.0 if once else patience,
     )
     who = signer.address if signer is not None else "nobody (read-only)"
     console.print(f"watching {fedblocks.chain.address} on chain {fedblocks.connection.chain_id} as {who}")
     while True:
         try:
             watcher.poll()
-        except (NodeUnreachable, NodeRefused) as error:
+        except (NodeUnreachable, NodeRefused, UnknownBlock, LogsIncomplete) as error:
             if once:
                 raise
             console.print(f"[yellow]{error}; trying again in {interval:g} s[/]", highlight=False)
         if once:
             break
         time.sleep(interval)
-    for instance in watcher.instances.values():
-        if instance.waiting:
-            console.print(f"instance {instance.instance_id}: {instance.waiting}", highlight=False)
     if wrong:
         raise click.exceptions.Exit(ExitCode.MISMATCH)
 
@@ -156,3 +161,7 @@ def read_genesis(fedblocks: FedBlocks, given: str) -> tuple[InstanceId, Int32Arr
         raise GenesisUnusable(given, error.strerror or str(error)) from error
     model = decode_vector(content, VectorKind.MODEL, fedblocks.chain.instance(instance_id).d)
     return instance_id, model  # type: ignore[return-value]
+
+
+if __name__ == "__main__":
+    watch()

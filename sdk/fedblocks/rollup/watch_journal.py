@@ -7,10 +7,10 @@ was mined is never written down, but asked of the chain.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from fedblocks.exceptions import FedBlocksError
+from fedblocks.storage.files import append_to_file
 from fedblocks.types import Hash32
 
 
@@ -45,19 +45,17 @@ class WatchJournal:
             JournalUnusable: if it cannot be written; it must not be sent then.
         """
         if self._path is not None:
-            line = json.dumps({"purpose": purpose, "transaction": transaction_hash.hex()})
+            line = json.dumps({"purpose": purpose, "transaction": transaction_hash.hex()}).encode() + b"\n"
             try:
-                with self._path.open("a", encoding="utf-8") as file:
-                    file.write(line + "\n")
-                    file.flush()
-                    os.fsync(file.fileno())
+                append_to_file(self._path, line)
             except OSError as error:
                 raise JournalUnusable(self._path, error.strerror or str(error)) from error
         self._sent[purpose] = transaction_hash
 
     def _read(self, path: Path) -> None:
         try:
-            lines = path.read_text(encoding="utf-8").split("\n")
+            # Killed while writing the last line: without its end, that transaction was never sent.
+            lines = path.read_text(encoding="utf-8").split("\n")[:-1]
         except (OSError, UnicodeDecodeError) as error:
             raise JournalUnusable(path, str(error)) from error
         for number, line in enumerate(lines, 1):
@@ -67,7 +65,4 @@ class WatchJournal:
                 entry = json.loads(line)
                 self._sent[entry["purpose"]] = Hash32(bytes.fromhex(entry["transaction"]))
             except (ValueError, KeyError, TypeError) as error:
-                if number == len(lines):
-                    # Killed while writing the last line: that transaction was never sent.
-                    break
                 raise JournalUnusable(path, f"line {number} is damaged ({error})") from error

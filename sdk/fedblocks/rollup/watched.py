@@ -38,6 +38,7 @@ class Followed:
         demanded: what is demanded and not answered, by position.
         answers: what was opened on chain.
         fault: what came of checking it, when it is wrong: it need not be worked out again.
+        missing_since: when data of it were first found missing, by the watcher's clock.
         reported: what of it has been said already.
     """
 
@@ -46,6 +47,7 @@ class Followed:
     demanded: dict[Position, Demanded] = field(default_factory=dict)
     answers: dict[Position, Answer] = field(default_factory=dict)
     fault: Checked | None = None
+    missing_since: float | None = None
     reported: set[str] = field(default_factory=set)
 
 
@@ -81,9 +83,17 @@ class WatchedInstance:
         """Why nothing more can be said of this instance, if so."""
         self.waiting: str | None = None
         """What is missing before anything can be said, if so."""
+        self.is_complete = False
+        """Whether no epoch can be added or taken away any more."""
 
     def posted(self, header: Header) -> None:
-        """An epoch was posted."""
+        """An epoch was posted.
+
+        Raises:
+            LookupError: if those before it are not known.
+        """
+        if header.epoch > len(self.epochs) + 1:
+            raise LookupError(header.epoch)
         del self.epochs[header.epoch - 1 :]
         self.epochs.append(Followed(header))
 
@@ -131,7 +141,7 @@ class WatchedInstance:
         instance = self._chain.instance(self.instance_id)
         cohort = self._rewards.cohort(self.instance_id)
         words: tuple[int, ...] = Rules().words()
-        model = self._genesis
+        model, why = self._genesis, ""
         for followed in self.epochs:
             try:
                 manifest = read_manifest(self._blobs.get(followed.header.data_locator), len(cohort))
@@ -141,10 +151,11 @@ class WatchedInstance:
                 if vector_root(found) == instance.genesis_model_root:
                     model = found  # type: ignore[assignment]
                     break
-            except FedBlocksError:
+            except FedBlocksError as error:
+                why = f": {error}"
                 continue
         if model is None or rules_hash(words) != instance.rules_hash:
-            self.waiting = "its genesis model or its rules are not to be had"
+            self.waiting = f"its genesis model or its rules are not to be had{why}"
             return False
         self.waiting = None
         try:

@@ -8,6 +8,7 @@ it finds.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, replace
 from enum import StrEnum
@@ -30,6 +31,7 @@ from fedblocks.contracts.model_parameter_chain import (
 )
 from fedblocks.contracts.reward_manager import RewardManager
 from fedblocks.contracts.verifiers import Verifier
+from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.fraud.cases import Answer, Challenge, Demand, DemandKind, FraudCase
 from fedblocks.rollup.fraud.published import Published
@@ -42,6 +44,13 @@ from fedblocks.types import BlockNumber, EpochNumber, Hash32, InstanceId, Wei
 
 BLOCKS_AT_ONCE = 2_000
 """Blocks whose events are asked for in one call; public nodes refuse much more."""
+
+
+class LogsIncomplete(FedBlocksError, LookupError):
+    """A node has left out events without which the others, or the contracts' state, cannot be."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the node's logs do not fit together: {what}; it may be behind, all is read again")
 
 
 class Happening(StrEnum):
@@ -116,6 +125,9 @@ class Watcher:
         genesis: the models that instances started from, where they are at hand.
         max_demands: how many demands may be open at once, since each binds a deposit.
         confirmations: how many blocks to stay behind the newest one.
+        patience: seconds for which data may be missing before they are demanded: an aggregator that has lost a blob
+            publishes it again, and a demand costs its deposit.
+        clock: in seconds, for that patience.
     """
 
     def __init__(
@@ -130,11 +142,14 @@ class Watcher:
         genesis: Mapping[InstanceId, Int32Array] | None = None,
         max_demands: int = 256,
         confirmations: int = 0,
+        patience: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._contracts, self._blobs, self._journal = contracts, blobs, journal or WatchJournal()
         self._report, self._report_from = report, report_from
         self._genesis = genesis or {}
         self._first_block, self._confirmations, self._max_demands = first_block, confirmations, max_demands
+        self._patience, self._clock = patience, clock
         self._connection = contracts.chain.connection
         self._signs = contracts.chain.sender.signer is not None
         self._forget()
@@ -156,7 +171,9 @@ class Watcher:
         """Take in what is new on the chain, check what can be checked, and act on what is found.
 
         Raises:
-            NodeUnreachable, NodeRefused: if the node does not answer; the next poll goes on from there.
+            NodeUnreachable, NodeRefused, UnknownBlock: if the node does not answer, or is behind another one; the next
+                poll goes on from there.
+            LogsIncomplete: if it left events out; the next poll begins again.
             JournalUnusable: if nothing can be written down; nothing is sent then.
         """
         self._follow()
@@ -172,24 +189,67 @@ class Watcher:
                     self._on_missing(instance, followed, checked.finding)
                 instance.look_again(followed)
                 break
+            if instance.waiting and instance.epochs:
+                self._say(Happening.MISSING, instance, instance.epochs[0], instance.waiting, key="genesis")
         if self._signs:
             self._collect()
 
     # What the chain says
 
     def _follow(self) -> None:
-        head = self._connection.block_number() - self._confirmations
-        if self._last_hash is not None:
-            last = self._next_block - 1
-            if last > head or self._connection.block(BlockNumber(last)).hash != self._last_hash:
-                self._forget()  # the chain was reorganised
+        head = BlockNumber(self._connection.block_number() - self._confirmations)
+        if self._last_hash is not None and self._next_block - 1 > head:
+            return  # a node that is behind what was seen already; it proves nothing
+        if not self._is_same_chain():
+            self._forget()
         addresses = [self._contracts.chain.address, self._contracts.demands.address]
+        followed = self._next_block
         while self._next_block <= head:
-            stop = min(head, self._next_block + BLOCKS_AT_ONCE - 1)
-            for event in self._connection.fetch_events(self._next_block, stop, addresses):
-                self._take(event)
-            self._next_block = stop + 1
-            self._last_hash = self._connection.block(BlockNumber(stop)).hash
+            stop = BlockNumber(min(head, self._next_block + BLOCKS_AT_ONCE - 1))
+            before = self._connection.block(stop).hash
+            events = self._connection.fetch_events(self._next_block, stop, addresses)
+            if self._connection.block(stop).hash != before or not self._is_same_chain():
+                return  # reorganised while it was read: the next poll sees to it
+            for event in events:
+                self._take_in_order(event)
+            self._next_block, self._last_hash = stop + 1, before
+        if self._next_block > followed:
+            self._see_that_all_is_there(head)
+
+    def _is_same_chain(self) -> bool:
+        """Whether the last block that was followed is still one of the chain's."""
+        if self._last_hash is None:
+            return True
+        return self._connection.block(BlockNumber(self._next_block - 1)).hash == self._last_hash
+
+    def _take_in_order(self, event: ChainEvent) -> None:
+        try:
+            self._take(event)
+        except LookupError as error:
+            # An instance, an epoch or a demand that nothing was said of.
+            self._forget()
+            raise LogsIncomplete(f"{type(event).__name__} in block {event.block} follows from nothing") from error
+
+    def _see_that_all_is_there(self, head: BlockNumber) -> None:
+        """Hold what was followed against the contracts' state in one block.
+
+        Behind one address there may be several nodes. One that is behind gives what it has of a range of logs, and
+        does not say that it has not all of it; a state that it does not have it refuses.
+        """
+        chain, count = self._contracts.chain, self._contracts.rewards.instance_count(head)
+        if count != len(self._instances):
+            self._forget()
+            raise LogsIncomplete(f"{count} instances were opened, it shows fewer")
+        for instance in self._instances.values():
+            if instance.is_complete:
+                continue
+            found = chain.instance(instance.instance_id, head)
+            if found.posted_epochs != len(instance.epochs):
+                self._forget()
+                raise LogsIncomplete(
+                    f"instance {instance.instance_id} has {found.posted_epochs} epochs, it shows {len(instance.epochs)}"
+                )
+            instance.is_complete = found.finalized_epochs == found.number_of_epochs
 
     def _take(self, event: ChainEvent) -> None:
         if isinstance(event, InstanceOpened):
@@ -279,7 +339,11 @@ class Watcher:
         )
 
     def _on_missing(self, instance: WatchedInstance, followed: Followed, first: Demand) -> None:
-        self._say(Happening.MISSING, instance, followed, first.missing)
+        lost = followed.published.lost if followed.published is not None else []
+        places = f" (blob {', '.join('0x' + address.hex() for address in lost)})" if lost else ""
+        self._say(Happening.MISSING, instance, followed, first.missing + places, key=places)
+        if followed.missing_since is None:
+            followed.missing_since = self._clock()
         if not self._signs or not self._is_pending(followed):
             return
         now = self._connection.block().timestamp
@@ -301,6 +365,9 @@ class Watcher:
                     (demanded.demand_id,),
                 )
                 return
+        begun = followed.demanded or followed.answers
+        if not begun and self._clock() - followed.missing_since < self._patience:
+            return
         for demand in self._worth_demanding(followed, first):
             if demand.position in followed.demanded:
                 continue

@@ -72,6 +72,7 @@ class Published:
         carried: as in EpochData.
         answers: what was opened on chain.
         sources: where the large pieces come from that are only needed when they are wrong.
+        lost: the addresses of blobs that were looked for, and are not there, or not what the header commits to.
     """
 
     context: InstanceContext
@@ -86,6 +87,7 @@ class Published:
     carried: bytes | None = None
     answers: dict[Position, Answer] = field(default_factory=dict)
     sources: Sources = field(default_factory=lambda: Sources(_nothing, _nothing, _nothing), repr=False)
+    lost: list[Hash32] = field(default_factory=list)
 
     @property
     def n(self) -> int:
@@ -112,6 +114,7 @@ class Published:
         published = cls(context, header)
         manifest: Manifest | None = _tried(lambda: read_manifest(blobs.get(header.data_locator), len(context.cohort)))
         if manifest is None:
+            published.lost.append(header.data_locator)
             return published
         where, d, n = manifest.blobs, context.d, published.n
 
@@ -124,6 +127,8 @@ class Published:
             update = _tried_vector(lambda address=address: vector(address, VectorKind.UPDATE))  # type: ignore[misc]
             if update is not None:
                 published._update(int(seat), update)
+            if int(seat) not in published.updates:
+                published.lost.append(address)
         published.sources = Sources(
             lambda: GramTrace.decode(blobs.get_unchecked(where.gram), n, published.leaves),
             lambda: vector(where.delta, VectorKind.UPDATE),
