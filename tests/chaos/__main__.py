@@ -25,7 +25,7 @@ from tests.chaos.harm import KINDS
 from tests.chaos.processes import Zygote
 from tests.chaos.runs import Outcome, play
 
-WRONG = ("differing", "lost", "doubled", "stuck", "unkept")
+WRONG = ("differing", "lost", "doubled", "stuck", "unkept", "unwatched")
 
 
 def main() -> int:

@@ -18,12 +18,18 @@ from typing import Any
 from sqlalchemy import create_engine, text
 
 from fedblocks.chain.node import LOCAL_CHAIN_ID, Anvil
+from fedblocks.rollup.watcher import Happening
 from tests.chaos.processes import Child, Zygote
 from tests.chaos.relay import StallingRelay
 from tests.faults.proxy import FaultyNode
-from tests.operating.network import AGGREGATOR, WINDOW, Network
+from tests.operating.network import AGGREGATOR, FIRST_CLIENT, WINDOW, Network
 
 AGGREGATOR_ACCOUNT = AGGREGATOR
+
+SEEN = (Happening.RIGHT, Happening.FINAL)
+"""What a watcher has to say of each epoch."""
+HARMLESS = (*SEEN, Happening.MISSING)
+"""What a watcher may say when nobody lies: a blob may be gone for a while."""
 
 OPEN = ("planned", "signed", "sent", "mined")
 """States in which the outbox still has something to do."""
@@ -64,10 +70,12 @@ class Arena(Network):
     node: Child  # type: ignore[assignment]
     aggregator: Child  # type: ignore[assignment]
     clients: list[Child]  # type: ignore[assignment]
+    watcher: Child
 
     def __init__(self, folder: Path, zygote: Zygote, *, lane: int = 0, clients: int = 4, epochs: int = 2) -> None:
         super().__init__(folder, clients=clients, epochs=epochs, local_steps=2, poll=0.1)
-        self.anvil = Anvil(accounts=self.anvil.accounts, chain_id=LOCAL_CHAIN_ID + lane)
+        self.anvil = Anvil(accounts=FIRST_CLIENT + clients + 1, chain_id=LOCAL_CHAIN_ID + lane)
+        self._watcher_signer = self.anvil.signer(FIRST_CLIENT + clients)
         self._zygote, self._lane = zygote, folder
         self.relays: list[StallingRelay] = []
         self.setup = Setup()
@@ -93,6 +101,10 @@ class Arena(Network):
     ) -> None:
         self.anvil.stop()
 
+    @property
+    def processes(self) -> list[Child]:  # type: ignore[override]
+        return [self.node, self.aggregator, *self.clients, self.watcher]
+
     def begin(self, folder: Path, setup: Setup) -> None:
         """Take the chain back to the open job, and make everything else anew."""
         rpc = self.anvil.connection.rpc
@@ -107,6 +119,7 @@ class Arena(Network):
         self.store_url = setup.store or f"sqlite:///{folder / 'rollup.sqlite'}"
         self.blobs_url = f"file://{folder / 'blobs'}"
         self._prepare()
+        self.watcher = self._watch()
         port = int(self.service_url.rpartition(":")[2])
         for child in self.processes:
             child.skew, child.piped = setup.skew.get(child.name, 0.0), setup.piped
@@ -149,6 +162,23 @@ class Arena(Network):
         """How many transactions a contract has refused."""
         return sum(count for name, count in self._calls().items() if name.endswith(" refused"))
 
+    def has_been_watched(self) -> bool:
+        """Whether the watcher, since it was last started, has found every epoch right and seen it become final."""
+        said = {what: {each["epoch"] for each in self.watcher.said(what, since_start=True)} for what in SEEN}
+        return all(said[what] >= set(range(1, self.epochs + 1)) for what in SEEN)
+
+    def unwatched(self) -> list[str]:
+        """What the watcher has not seen, or has said or done although nobody lies."""
+        found = [] if self.has_been_watched() else ["it has not found every epoch right and final"]
+        for what in Happening:
+            if what not in HARMLESS and (said := self.watcher.said(what)):
+                found.append(f"{what}: {said[0]['text']}")
+        if sent := self.anvil.connection.web3.eth.get_transaction_count(self._watcher_signer.address, "pending"):  # type: ignore[arg-type]
+            found.append(f"it has sent {sent} transactions")
+        if (self.folder / "watch.jsonl").is_file():
+            found.append("it has written down that it sends something")
+        return found
+
     def stuck(self) -> list[str]:
         """Whose account cannot go on: a transaction waits in the pool, or in an outbox."""
         eth, found = self.anvil.connection.web3.eth, []
@@ -189,6 +219,15 @@ class Arena(Network):
         if name == "node":
             arguments = (*arguments, "--quiet", "--reads-per-second", "1000000", "--writes-per-second", "1000000")
         return Child(name, ("-m", module, *arguments), self.folder, self._zygote)
+
+    def _watch(self) -> Child:
+        url = self.setup.nodes["watcher"].url if "watcher" in self.setup.nodes else self.anvil.url
+        where = ("--network", url, "--deployment", str(self.folder / "deployment.json"), "--data", self.blobs_url)
+        patience = ("--interval", str(self.poll), "--timeout", str(self.setup.timeout))
+        key = self._keyfile("watcher", self._watcher_signer)
+        account = ("--account", str(self.folder / key), "--passphrase-file", str(self.folder / "passphrase"))
+        journal = ("--journal", str(self.folder / "watch.jsonl"), "--confirmations", str(self.setup.confirmations))
+        return self._process("watcher", "fedblocks.cli.watch", *where, *patience, *account, *journal, "--json")
 
     def _accounts(self) -> dict[str, str]:
         names = {f"client-{number}": signer.address for number, signer in enumerate(self.signers)}

@@ -59,7 +59,8 @@ class Harm:
 
     def anybody(self) -> Child:
         """A process, drawn at random: the kind first."""
-        return self.random.choice([self.arena.node, self.arena.aggregator, self.random.choice(self.arena.clients)])
+        arena = self.arena
+        return self.random.choice([arena.node, arena.aggregator, self.random.choice(arena.clients), arena.watcher])
 
     def faulty(self, roles: list[str], faults: list[Fault], rate: float, hang: float = 1.5) -> FaultyNode:
         """Put a misbehaving node in front of some roles' good one."""
@@ -70,9 +71,9 @@ class Harm:
         return node
 
     def some_roles(self) -> list[str]:
-        """Whose node misbehaves: the aggregator's, a client's, or everybody's."""
-        clients = self.clients
-        return self.random.choice([["aggregator"], [self.random.choice(clients)], ["aggregator", *clients]])
+        """Whose node misbehaves: the aggregator's, a client's, the watcher's, or everybody's."""
+        single = ["aggregator", self.random.choice(self.clients), "watcher"]
+        return self.random.choice([*([each] for each in single), ["aggregator", *self.clients, "watcher"]])
 
     @property
     def clients(self) -> list[str]:
@@ -122,6 +123,10 @@ def kill_aggregator(harm: Harm) -> Iterator[Condition]:
 
 def kill_client(harm: Harm) -> Iterator[Condition]:
     yield from _kill(harm, harm.random.choice(harm.arena.clients))
+
+
+def kill_watcher(harm: Harm) -> Iterator[Condition]:
+    yield from _kill(harm, harm.arena.watcher)
 
 
 def kill_twice(harm: Harm) -> Iterator[Condition]:
@@ -345,7 +350,7 @@ def full_disk_for_all(harm: Harm) -> Iterator[Condition]:
 
 
 def _skew_before(harm: Harm) -> None:
-    names = ["node", "aggregator", *harm.clients]
+    names = ["node", "aggregator", *harm.clients, "watcher"]
     for name in harm.random.sample(names, harm.random.randint(1, len(names))):
         harm.setup.skew[name] = harm.random.choice([-1, 1]) * harm.random.choice([30.0, 3600.0, 86400.0 * 30])
     harm.say(", ".join(f"{name} {skew:+.0f} s" for name, skew in harm.setup.skew.items()))
@@ -388,4 +393,5 @@ KINDS = (
     Kind("disk full", full_disk, _piped),
     Kind("disk full for all", full_disk_for_all, _piped),
     Kind("clock skew", skewed, _skew_before),
+    Kind("kill watcher", kill_watcher),
 )

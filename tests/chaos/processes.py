@@ -55,6 +55,7 @@ class Child:
     Attributes:
         skew: what its clock is ahead by, in seconds.
         piped: whether its log goes through a pipe, so that it can speak with a full disk.
+        begins_at: where in its log its last life begins, in bytes.
         ends: the exit codes of all of its lives but those that were killed from here.
     """
 
@@ -69,6 +70,7 @@ class Child:
     ends: list[int] = field(default_factory=list)
     ended_at: float = 0.0
     killed: bool = False
+    begins_at: int = 0
 
     @property
     def log(self) -> Path:
@@ -94,6 +96,7 @@ class Child:
         """Start it, if it does not run."""
         if not self.is_running:
             module, *arguments = self.command[1:]
+            self.begins_at = self.log.stat().st_size if self.log.is_file() else 0
             self.pid = self.zygote.ask(
                 what="start",
                 module=module,
@@ -130,16 +133,14 @@ class Child:
             # The hard limit stays, so that the soft one can be raised again.
             resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (size, -1))
 
-    def said(self, what: str) -> list[dict[str, object]]:
-        """What it has logged of one kind."""
+    def said(self, what: str, *, since_start: bool = False) -> list[dict[str, object]]:
+        """What it has logged of one kind, in all of its lives or in the last one."""
         if not self.log.is_file():
             return []
-        lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.startswith("{")]
-        found = []
-        for line in lines:
-            if f'"what": "{what}"' in line:
-                found.append(json.loads(line))
-        return found
+        # Whole lines only: the last one may be in the middle of being written, or have ended with the process.
+        logged = self.log.read_bytes()[self.begins_at if since_start else 0 :].rpartition(b"\n")[0]
+        lines = [line for line in logged.decode(errors="replace").splitlines() if line.startswith("{")]
+        return [json.loads(line) for line in lines if f'"what": "{what}"' in line and line.endswith("}")]
 
     def _signal(self, number: int) -> None:
         if self.is_running and self.pid is not None:

@@ -35,7 +35,7 @@ class Outcome:
         seconds: how long it took.
         restarts: how often a process had given up and was started again, as a supervisor would.
         refused: transactions that a contract refused: gas that was lost, but nothing else.
-        wrong: what is not as it should be, by kind: differing, lost, doubled, stuck.
+        wrong: what is not as it should be, by kind: differing, lost, doubled, stuck, unkept, unwatched.
     """
 
     seed: int
@@ -137,7 +137,7 @@ def _run(arena: Arena, acts: list[Iterator[Condition]], outcome: Outcome, longes
 
 
 def _is_over(arena: Arena) -> bool:
-    return all(child.is_done for child in (arena.aggregator, *arena.clients))
+    return all(child.is_done for child in (arena.aggregator, *arena.clients)) and arena.has_been_watched()
 
 
 def _supervise(arena: Arena) -> int:
@@ -172,6 +172,8 @@ def _compare(arena: Arena, outcome: Outcome) -> None:
         outcome.wrong["stuck"] = "; ".join(stuck)
     if unkept := arena.unkept():
         outcome.wrong["unkept"] = "; ".join(unkept)
+    if unwatched := arena.unwatched():
+        outcome.wrong["unwatched"] = "; ".join(unwatched)
 
 
 def _new_database(server: PostgresServer, name: str) -> str:

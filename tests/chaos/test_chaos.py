@@ -11,7 +11,7 @@ from tests.chaos.harm import KINDS
 RUNS = int(os.environ.get("CHAOS_RUNS", "0"))
 """How many seeds, from 0 on; a few of distinct kinds when it is not given."""
 
-SHORT = {"kill node": 25, "kill aggregator": 26, "reorg": 15, "corrupt blob": 45, "disk full for all": 48}
+SHORT = {"kill node": 26, "kill aggregator": 27, "reorg": 15, "corrupt blob": 46, "kill watcher": 25}
 """Seeds by the kind of fault that they mean."""
 
 

@@ -25,6 +25,7 @@ _IMPORTED = (
     "fedblocks.cli.node",
     "fedblocks.cli.client",
     "fedblocks.cli.aggregator",
+    "fedblocks.cli.watch",
     "fedblocks.cli.connecting",
     "fedblocks.chain.provider",
     "fedblocks.operating.client",
