@@ -16,7 +16,7 @@ import pytest
 
 from fedblocks import FedBlocks
 from fedblocks.chain.connection import NodeUnreachable
-from fedblocks.engines.flower.aggregator import NoBond, NotTheAggregator
+from fedblocks.engines.refusals import NoBond, NotTheAggregator
 from fedblocks.operating import aggregator as module
 from fedblocks.operating.aggregator import AggregatorProcess
 from fedblocks.operating.config import (

@@ -17,7 +17,7 @@ from fedblocks.chain.outbox_records import DoneByOthers
 from fedblocks.chain.signers import Signer
 from fedblocks.client import FedBlocks
 from fedblocks.contracts.model_parameter_chain import Instance
-from fedblocks.engines.flower.aggregator import NoBond, NotTheAggregator, OtherRules
+from fedblocks.engines.refusals import NoBond, NotTheAggregator, OtherRules
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.operating.config import AggregatorConfig, InstanceConfig
 from fedblocks.operating.local_data import evaluation_data

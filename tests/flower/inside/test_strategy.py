@@ -13,9 +13,9 @@ from flwr.app import ConfigRecord, Message, RecordDict
 
 from fedblocks.aggregation.rules import Rules
 from fedblocks.engines.flower import FedBlocksStrategy, wire
-from fedblocks.engines.flower.aggregator import NoBond, NotTheAggregator, OtherRules
 from fedblocks.engines.flower.engine import NobodyAnswered
 from fedblocks.engines.flower.strategy import NothingMeasured
+from fedblocks.engines.refusals import NoBond, NotTheAggregator, OtherRules
 from tests.flower import tiny
 from tests.flower.inside.grid import Node, tiny_app
 from tests.flower.scene import PARAMETERS

@@ -19,7 +19,7 @@ from fedblocks.contracts.slashing_manager import SlashingManager
 from fedblocks.contracts.staking_registry import StakingRegistry
 from fedblocks.deployments import Deployment
 from fedblocks.engines.flower.settings import AggregatorSettings
-from fedblocks.exceptions import FedBlocksError
+from fedblocks.engines.refusals import NoBond, NotTheAggregator, OtherRules
 from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.duties import ChainDuties, Told
 from fedblocks.rollup.header import rules_hash
@@ -31,29 +31,6 @@ from fedblocks.rollup.store import RollupStore
 from fedblocks.rollup.submitter import Submitter
 from fedblocks.training.job import JobRequest
 from fedblocks.types import Address, InstanceId
-
-
-class NotTheAggregator(FedBlocksError, PermissionError):
-    """The account is not the one that the instance's user has named."""
-
-    def __init__(self, account: str, named: str, instance_id: int) -> None:
-        super().__init__(f"instance {instance_id} is aggregated by {named}, not by {account}")
-
-
-class NoBond(FedBlocksError, PermissionError):
-    """The aggregator has not accepted the instance with its bond."""
-
-    def __init__(self, account: str, instance_id: int) -> None:
-        super().__init__(
-            f"{account} has no bond in instance {instance_id}; deposit it first, with which you answer for every epoch"
-        )
-
-
-class OtherRules(FedBlocksError, ValueError):
-    """The instance's updates are judged by other rules than the default ones."""
-
-    def __init__(self, instance_id: int) -> None:
-        super().__init__(f"instance {instance_id} has rules of its own; give them to the strategy: rules=Rules(…)")
 
 
 @dataclass(frozen=True)
