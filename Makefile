@@ -13,7 +13,7 @@ NODE_STAMP := node_modules/.installed
 DATA_STAMP := .data/.fetched
 SYSTEM_STAMP := .data/.system
 
-.PHONY: help setup flower demo test lint types unit fuzz adversary mutants network chaos gas proof-costs coverage check abi vectors format constraints clean detection bench bench-monitor
+.PHONY: help setup flower demo test lint types unit fuzz adversary mutants network chaos gas proof-costs coverage check abi vectors format constraints clean detection bench bench-monitor bench-service
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -89,6 +89,9 @@ detection: setup ## Measure the rules again (hours; ARGS="--seeds 1020 --minutes
 
 bench: $(PY_STAMP) ## Measure what the commitments cost beside Flower's MultiKrum (minutes; ARGS=--huge for d = 10^8)
 	$(BIN)/python benchmarks/commitments.py $(ARGS)
+
+bench-service: $(PY_STAMP) ## Measure how fast a node answers while updates come in (needs wrk)
+	$(BIN)/python benchmarks/service.py --output docs/benchmarks/service.json
 
 bench-monitor: $(PY_STAMP) ## Measure index and terminal with 10,000 clients and 200,000 events
 	$(BIN)/python -m benchmarks.indexer $(ARGS)

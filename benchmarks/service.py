@@ -6,7 +6,7 @@ Two measurements, written as JSON:
   takes them. Requests a second, and the 50th and 99th percentile.
 - *A large update*: one of 200 MB goes in and comes out again. How much the node has grown, and how fast it went.
 
-Run with ``python benchmarks/service.py --output docs/benchmarks/service.json``; needs `wrk` on PATH.
+Run with ``make bench-service``; needs `wrk` on PATH (Debian's package of that name).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,7 @@ from fedblocks.rollup.records import ActionKind
 from fedblocks.service.client import MpsClient
 from fedblocks.storage.postgres import PostgresServer
 
+WRK_MISSING = "the reader is `wrk`, which is not on PATH; install it, on Debian with `apt-get install wrk`"
 SECONDS = 8
 CONNECTIONS = 16
 D = 4_000_000
@@ -49,6 +51,7 @@ class Reads:
     database: str
     path: str
     ingesting: bool
+    requests: int
     requests_per_second: float
     p50_ms: float
     p99_ms: float
@@ -56,6 +59,7 @@ class Reads:
     """The node's own processor time, ingestion included: what a busy machine doesn't change much."""
     errors: int
     updates: int
+    """How many came in while `wrk` was asking."""
     update_megabytes: float
 
 
@@ -69,7 +73,8 @@ def reads(url: str, database: str, folder: Path, *, ingesting: bool) -> Reads:
             if done.is_set():
                 return
             client.reveal(instance.domain, actions[seat], instance.reveals[seat], AGGREGATOR.address)
-            sent.append(seat)
+            if not done.is_set():
+                sent.append(seat)
 
     with NodeProcess(folder, url, instance.blobs, *UNLIMITED) as node, MpsClient(node.url) as client:
         actions = {seat: instance.commit(client, seat) for seat in range(SEATS)}
@@ -87,19 +92,23 @@ def reads(url: str, database: str, folder: Path, *, ingesting: bool) -> Reads:
             check=True,
         ).stdout
         cpu = _cpu_seconds(node) - cpu
+        was_ingesting = any(worker.is_alive() for worker in workers)
         done.set()
         for worker in workers:
             worker.join()
-    errors = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
+        if ingesting and not was_ingesting:
+            raise RuntimeError(f"all {SEATS} updates were in before wrk had ended: use more of them, or larger ones")
+    requests = int(re.search(r"(\d+) requests in", output)[1])  # type: ignore[index]
     return Reads(
         database=database,
         path=path,
         ingesting=ingesting,
+        requests=requests,
         requests_per_second=float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1]),  # type: ignore[index]
         p50_ms=_milliseconds(output, "50%"),
         p99_ms=_milliseconds(output, "99%"),
-        node_cpu_ms_per_request=round(1000 * cpu / int(re.search(r"(\d+) requests in", output)[1]), 2),  # type: ignore[index]
-        errors=int(errors[1]) if errors else 0,
+        node_cpu_ms_per_request=round(1000 * cpu / requests, 2),
+        errors=_errors(output),
         updates=len(sent),
         update_megabytes=2 * D / 1e6,
     )
@@ -137,6 +146,19 @@ def _cpu_seconds(node: NodeProcess) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def _errors(output: str) -> int:
+    """Answers that were not good, and connections that broke, were refused or took too long."""
+    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
+    broken = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", output)
+    return sum(int(count) for found in (bad, broken) if found for count in found.groups())
+
+
+def _wrk_version() -> str:
+    """As `wrk` says it; it ends with 1 when it only does that."""
+    said = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False)
+    return (said.stdout or said.stderr).partition(" [")[0].removeprefix("wrk ")
+
+
 def _milliseconds(output: str, percentile: str) -> float:
     value, unit = re.search(rf"{percentile}\s+([\d.]+)(us|ms|s)", output).groups()  # type: ignore[union-attr]
     return round(float(value) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[unit], 2)
@@ -147,6 +169,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path)
     output = parser.parse_args().output
+    if shutil.which("wrk") is None:
+        parser.exit(1, WRK_MISSING + "\n")
     measured, load = [], os.getloadavg()[0]
     for ingesting in (False, True):
         with tempfile.TemporaryDirectory() as folder:
@@ -158,7 +182,7 @@ def main() -> None:
         streamed = large(Path(folder))
     result = {
         "machine": {"cores": os.cpu_count(), "load_before": round(load, 1), "python": platform.python_version()},
-        "wrk": {"seconds": SECONDS, "connections": CONNECTIONS},
+        "wrk": {"version": _wrk_version(), "threads": 1, "seconds": SECONDS, "connections": CONNECTIONS},
         "reads": [asdict(each) for each in measured],
         "large_update": streamed,
     }
