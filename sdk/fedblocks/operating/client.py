@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import cached_property, partial
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -174,12 +175,23 @@ class ClientProcess:
             return False
         if self.fedblocks.rewards.reward(number, self._signer.address, block):
             self._claim(number)
+        elif self._outbox.is_file():
+            # The claim was mined, and this process or its disk failed before that was written down.
+            with self._sending() as outbox:
+                return not outbox.settle(timeout=self._config.chain.timeout)
         return True
+
+    @property
+    def _outbox(self) -> Path:
+        return self._config.state / "outbox.sqlite"
+
+    def _sending(self) -> Outbox:
+        url = f"sqlite:///{self._outbox.absolute()}"
+        return Outbox.open(url, self.fedblocks.connection, self._signer, wait=20)
 
     def _claim(self, number: InstanceId) -> None:
         address, connection = self._signer.address, self.fedblocks.connection
-        url = f"sqlite:///{(self._config.state / 'outbox.sqlite').absolute()}"
-        with Outbox.open(url, connection, self._signer, wait=20) as outbox:
+        with self._sending() as outbox:
             acting = FedBlocks(
                 connection, self.fedblocks.deployment, TransactionSender(connection, self._signer, outbox=outbox)
             )
