@@ -206,6 +206,11 @@ class Arena(Network):
                 found.append(f"{child.name} holds {len(final)} final records of {self.epochs} epochs")
         return found
 
+    def is_update(self, address: str) -> bool:
+        """Whether a blob is an update that a client has revealed."""
+        rows = _rows(self.store_url, "SELECT update_blob FROM rollup_actions WHERE update_blob IS NOT NULL")
+        return address in {bytes(row.update_blob).hex() for row in rows}
+
     def lines(self) -> int:
         """How many lines aggregator and clients have logged: how far the run is."""
         logs = [child.log for child in (self.aggregator, *self.clients)]

@@ -11,9 +11,13 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from fedblocks.rollup.keccak import keccak256
 from fedblocks.storage.postgres import PostgresServer
 from tests.chaos.arena import AGGREGATOR_ACCOUNT, Arena, Setup, wait_a_moment
 from tests.chaos.processes import Child
@@ -295,10 +299,38 @@ def corrupt_blob(harm: Harm) -> Iterator[Condition]:
         yield harm.pause()
         harm.arena.aggregator.start()
         harm.say("killed aggregator")
-    # What can be computed again is mended unasked. For the rest somebody names the blob, and gets it from a backup.
-    yield lambda: harm.arena.has_named(victim.name)
-    victim.write_bytes(kept)
-    harm.say("it was named, and brought back")
+    # What can be computed again is mended unasked, and so is an update that its client still has, when it is seen that
+    # it is wanted. For the rest somebody names the blob, and gets it from a backup.
+    asked: list[bool] = []
+
+    def has_looked() -> bool:
+        with suppress(SQLAlchemyError):  # the database may be away
+            asked.append(harm.arena.is_update(victim.name))
+        return bool(asked)
+
+    yield has_looked
+
+    def ends() -> bool:
+        needs_backup = not (asked[0] and _is_asked_for(harm, how, victim))
+        return _is_whole(victim) or (needs_backup and harm.arena.has_named(victim.name))
+
+    yield ends
+    if _is_whole(victim):
+        harm.say("it was mended")
+    else:
+        victim.write_bytes(kept)
+        harm.say("it was named, and brought back")
+
+
+def _is_whole(blob: Path) -> bool:
+    return blob.is_file() and keccak256(blob.read_bytes()).hex() == blob.name
+
+
+def _is_asked_for(harm: Harm, how: str, update: Path) -> bool:
+    """Whether a client will see that its update is wanted: it still runs, and the update is not there in its length.
+    The aggregator takes away one that it has found to be damaged; a watcher cannot."""
+    found = how != "a bit is wrong" or update.name in harm.arena.aggregator.log.read_text(errors="replace")
+    return found and not all(client.is_done for client in harm.arena.clients)
 
 
 def _stall_before(harm: Harm) -> None:

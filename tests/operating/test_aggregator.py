@@ -31,6 +31,7 @@ from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.fraud.cases import DemandKind
 from fedblocks.rollup.intake import Intake
 from fedblocks.rollup.progress import Phase, RoundRecord
+from fedblocks.rollup.records import ActionKind
 from fedblocks.rollup.store import RollupStore
 from fedblocks.rollup.submitter import Submitter
 from fedblocks.storage.leases import LeaseTaken
@@ -241,6 +242,30 @@ def test_a_node_that_is_away_is_waited_for(running, monkeypatch):
     running.play_epoch()
     assert len(failures) == 2
     assert [each["kind"] for each in running.said("waiting")] == ["NodeUnreachable"], "said once"
+
+
+def test_a_damaged_update_is_taken_away_so_that_its_client_sends_it_again(running):
+    running.start()
+    running.play_epoch()
+    running.stop()
+    with RollupStore(running.url) as store:
+        lost = store.actions(store.list_instances()[0].key, 1, 0, ActionKind.REVEAL)[2].update_blob
+    blobs = BlobStore(running.blobs_url)
+    path = Path(blobs.path_of(lost))
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    running.start()
+    running.until(lambda: running.said("damaged blob discarded"))
+    assert running.said("damaged blob discarded")[0]["blob"] == "0x" + lost.hex()
+    assert not blobs.has(lost)
+    (waiting,) = [each for each in running.said("waiting") if each["kind"] == "DataLost"]
+    assert lost.hex() in waiting["why"]
+    time.sleep(0.2)
+    assert len(running.said("opened")) == 1, "it waits"
+    blobs.put(content)  # as a node does that takes it in again
+    running.until(lambda: len(running.said("opened")) == 2)
+    assert running.said("opened")[1]["epoch"] == 2
+    running.play_epoch()
 
 
 def test_two_processes_with_one_key_are_one_too_many(running, monkeypatch):

@@ -11,12 +11,18 @@ import numpy as np
 import pytest
 
 from fedblocks.aggregation.rules import Rules
+from fedblocks.chain.outbox import Outbox
+from fedblocks.chain.outbox_records import IntentState
+from fedblocks.chain.outbox_store import OutboxStore
 from fedblocks.engines.intake import opened_commits
 from fedblocks.operating.config import ChainConfig
 from fedblocks.operating.holding import FolderHeld
+from fedblocks.rollup.keccak import keccak256
 from fedblocks.rollup.lists import SeatList
+from fedblocks.rollup.records import ActionKind
 from fedblocks.rollup.store import RollupStore
 from fedblocks.service.client import MpsClient, NodeAway
+from fedblocks.storage.errors import StorageFull
 from tests.faults.proxy import Fault, FaultyNode, Script
 from tests.operating.stage import SAMPLES, Stage, samples
 from tests.service.running import ThreadedNode
@@ -246,6 +252,83 @@ def test_an_update_that_was_acknowledged_and_is_not_counted_is_evidence(stage, m
     (said,) = stage.said("epoch omitted")
     assert said["level"] == "error"
     assert Path(said["evidence"]).is_file()
+
+
+def lose(stage: Stage, how: str) -> Path:
+    """Let the disk lose the client's update; where it lay."""
+    records = stage.store.actions(stage.sequencer.intake.record.key, 1, 0, ActionKind.REVEAL)
+    (address,) = [record.update_blob for record in records if record.seat == stage.seat]
+    path = Path(stage.blobs.path_of(address))
+    if how == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-1])
+    return path
+
+
+@pytest.mark.parametrize("how", ["gone", "cut off"])
+@pytest.mark.parametrize("when", ["closed", "posted", "restarted"])
+def test_an_update_that_the_service_has_lost_is_sent_again_while_it_is_at_hand(stage, how, when):
+    client = stage.client()
+    client.turn()
+    task = stage.others_commit()
+    stage.close()
+    client.turn()
+    if when != "closed":
+        stage.post(task)
+    if when == "restarted":
+        client.close()
+        client = stage.client()
+        client.turn()
+    before = records(stage)
+    kept = (path := lose(stage, how)).name
+    client._follow_all()
+    assert keccak256(path.read_bytes()).hex() == kept
+    assert [each["epoch"] for each in stage.said("update sent again")] == [1]
+    assert [each["reveal_acknowledgement"] for each in records(stage)][:1] == [before[0]["reveal_acknowledgement"]]
+    client._follow_all()
+    assert len(stage.said("update sent again")) == 1
+    if when == "closed":
+        stage.post(task)
+        header = stage.store.epochs(stage.sequencer.intake.record.key)[0].header
+        assert header.participants >> stage.seat & 1
+    assert refusals(stage) == ""
+
+
+def test_an_update_that_was_not_acknowledged_is_not_shown_to_anybody(stage):
+    client = stage.client()
+    client.turn()
+    client._follow_all()
+    assert stage.stored() == ["commit"]
+    assert stage.said("update sent again") == []
+
+
+def test_a_claim_that_was_mined_before_its_process_ended_is_written_down_by_the_next(stage, monkeypatch):
+    client = stage.client(claim_rewards=True)
+    client.turn()
+    task = stage.others_commit()
+    stage.close()
+    client.turn()
+    stage.post(task)
+    number = stage.job.instance_id
+    stage.roles.user.chain.stop_instance(number)
+    stage.roles.node.increase_time(stage.roles.user.chain.challenge_window() + 1)
+    stage.submitter.finalize_ready()
+    stage.roles.aggregator.rewards.collect_training_fees(number)
+
+    def full(*_: object, **__: object) -> None:
+        raise StorageFull("outbox.sqlite")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(OutboxStore, "mined", full)
+        client._follow_all()
+    assert "no space left" in refusals(stage)
+    assert stage.roles.user.rewards.reward(number, stage.signer.address) == 0
+    client.close()
+    stage.client(claim_rewards=True).run(until_done=True)
+    url = f"sqlite:///{stage.folder / 'state' / 'outbox.sqlite'}"
+    with Outbox.open(url, stage.roles.user.connection, stage.signer) as outbox:
+        assert [intent.state for intent in outbox.intents()] == [IntentState.CONFIRMED]
 
 
 def test_who_starts_again_after_the_end_still_learns_what_became_of_its_updates(stage):

@@ -180,6 +180,24 @@ def test_a_folder_without_permission_is_named(disk: BlobStore, folder: Path) -> 
         disk.put(b"new")
 
 
+def test_a_damaged_blob_is_discarded_and_no_other(disk: BlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = disk.put(b"an update")
+    assert not disk.discard_if_damaged(address)
+    assert not disk.discard_if_damaged(keccak256(b"another"))
+    path = Path(disk.path_of(address))
+    path.write_bytes(b"an updaTe")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", unreadable)
+        assert not disk.discard_if_damaged(address)
+    assert disk.has(address)
+    assert disk.discard_if_damaged(address)
+    assert not disk.has(address)
+
+
+def unreadable(_: Path) -> bytes:
+    raise OSError(errno.EMFILE, "Too many open files")
+
+
 def test_a_file_in_the_way_is_named(folder: Path) -> None:
     folder.write_text("not a folder")
     with pytest.raises(StorageError, match="cannot be written"):

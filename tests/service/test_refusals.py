@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from fedblocks.rollup.actions import sign_action, signing_domain
+from fedblocks.rollup.keccak import keccak256
+from fedblocks.rollup.records import ActionKind
 from fedblocks.rollup.sequencer import instance_key
 from fedblocks.service.client import MpsClient, NodeProblem
 from fedblocks.service.settings import ServiceSettings
@@ -32,6 +34,82 @@ def closed(instance):
         instance.sequencer.accept_commit(action, signature)
     instance.sequencer.close_commits()
     return parts
+
+
+class TestLostUpdates:
+    """An update that was acknowledged and that the disk has lost."""
+
+    @pytest.fixture
+    def lost(self, node, instance, closed):
+        """The parts of a round that was executed since, of which seat 0's update is gone, and where it lay."""
+        for action, _, reveal in closed.values():
+            headers = reveal_headers(action, reveal)
+            assert node.http.post(REVEALS, headers=headers, content=body_of(reveal)).status_code == 200
+        instance.sequencer.execute(lambda _: 1)
+        address = keccak256(body_of(closed[0][2]))
+        instance.blobs.discard(address)
+        return closed, address
+
+    def test_it_is_taken_again_and_the_acknowledgement_is_the_same(self, node, instance, lost):
+        parts, address = lost
+        action, _, reveal = parts[0]
+        (before,) = [r for r in instance.store.actions(instance.key, 1, 0, ActionKind.REVEAL) if r.seat == 0]
+        answer = node.http.post(REVEALS, headers=reveal_headers(action, reveal), content=body_of(reveal))
+        assert (answer.status_code, answer.json()["signature"]) == (200, "0x" + before.acknowledgement.hex())
+        assert instance.blobs.get(address) == body_of(reveal)
+        assert len(instance.store.actions(instance.key, 1, 0, ActionKind.REVEAL)) == len(parts)
+        response = node.http.post(REVEALS, headers=reveal_headers(action, reveal), content=body_of(reveal))
+        refused(response, 409, "wrong-round")
+
+    def test_other_bytes_are_refused_and_not_kept(self, node, instance, lost):
+        parts, address = lost
+        action, _, reveal = parts[0]
+        other = bytearray(body_of(reveal))
+        other[-1] ^= 1
+        before = blobs_of(instance)
+        response = node.http.post(REVEALS, headers=reveal_headers(action, reveal), content=bytes(other))
+        refused(response, 422, "does-not-open")
+        for body in (body_of(reveal)[:-2], body_of(reveal) + b"\0\0"):
+            assert node.http.post(REVEALS, headers=reveal_headers(action, reveal), content=body).status_code in (
+                413,
+                422,
+            )
+        assert not instance.blobs.has(address)
+        assert blobs_of(instance) == before
+
+    def test_who_cannot_open_the_commitment_sends_nothing(self, node, instance, lost):
+        parts, address = lost
+        action, _, reveal = parts[0]
+        for change in (
+            {"salt": "0x" + "11" * 32},
+            {"samples": str(reveal.samples + 1)},
+            {"update_root": "0x" + "22" * 32},
+        ):
+            headers = reveal_headers(action, reveal, **change)
+            refused(node.http.post(REVEALS, headers=headers, content=body_of(reveal)), 422, "does-not-open")
+        headers = reveal_headers(action, reveal, attempt="7")
+        refused(node.http.post(REVEALS, headers=headers, content=body_of(reveal)), 409, "wrong-round")
+        assert not instance.blobs.has(address)
+
+    def test_one_that_is_there_is_not_taken_again(self, node, lost):
+        parts, _ = lost
+        action, _, reveal = parts[1]
+        response = node.http.post(REVEALS, headers=reveal_headers(action, reveal), content=body_of(reveal))
+        refused(response, 409, "wrong-round")
+
+    def test_it_counts_against_the_limit_of_its_client(self, instance, lost):
+        parts, address = lost
+        action, _, reveal = parts[0]
+        settings = ServiceSettings(actions_per_minute=1)
+        with ThreadedNode(f"sqlite:///{instance.database}", instance.blobs, settings) as node:
+            for status in (200, 429):
+                response = node.http.post(REVEALS, headers=reveal_headers(action, reveal), content=body_of(reveal))
+                assert response.status_code == status
+                instance.blobs.discard(address)
+
+
+def blobs_of(instance):
+    return {path.name for path in (instance.folder / "blobs").rglob("*") if path.is_file()}
 
 
 class TestCommits:

@@ -96,6 +96,12 @@ class Notebook:
         action = CommitUpdate(context.instance_id, epoch, attempt, base, commit)
         return Page(SignedCommit(self._client, action, signature), reveal, metrics)
 
+    def kept(self, context: InstanceContext) -> list[tuple[EpochNumber, int]]:
+        """The epochs and attempts of an instance whose pages are still there, in order."""
+        folder = self._path(context, EpochNumber(0), 0).parent
+        names = [path.name.split("-") for path in folder.iterdir()] if folder.is_dir() else []
+        return sorted((EpochNumber(int(parts[0])), int(parts[1])) for parts in names if parts[0].isdecimal())
+
     def write(self, context: InstanceContext, page: Page) -> Page:
         """Write down what is about to be committed to; what stands there already wins, and is returned."""
         action, reveal = page.commit.action, page.reveal

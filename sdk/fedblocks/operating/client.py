@@ -150,6 +150,7 @@ class ClientProcess:
 
     def _follow_all(self) -> None:
         for number, part in list(self._parts.items()):
+            self._guarded(f"update {number}", part.bring_again)
             self._guarded(f"outcome {number}", part.follow)
             self._guarded(f"reward {number}", partial(self._wind_up, number))
 

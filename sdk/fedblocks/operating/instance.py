@@ -13,9 +13,11 @@ from fedblocks.chain.signers import Signer
 from fedblocks.client import FedBlocks
 from fedblocks.engines.intake import IntakeEngine, Patience, publish_commits
 from fedblocks.operating.config import AggregatorConfig, InstanceConfig
+from fedblocks.operating.mending import discard_damaged
 from fedblocks.operating.opening import Opened, deposit_bond, open_instance
 from fedblocks.operating.responding import Responding
 from fedblocks.operating.talking import Stopping, Talk
+from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.duties import HEALED_BY_TIME, LOST, ChainDuties
 from fedblocks.rollup.progress import Phase
 from fedblocks.training.aggregator import AggregatorLoop, EpochReport
@@ -80,6 +82,7 @@ class InstanceRun:
                     pause = self._config.poll_seconds  # it worked for a while: this is something new
                 name, level = type(error).__name__, "error" if isinstance(error, LOST) else "warning"
                 self._talk.once(f"run {self.number}", "waiting", level, instance=self.number, kind=name, why=error)
+                discard_damaged(error, BlobStore(self._config.data), self.number, self._talk)
             self._stopping.rest(pause)
             pause = min(LONGEST_PAUSE, 2 * pause)
 

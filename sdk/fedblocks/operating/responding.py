@@ -11,6 +11,7 @@ from types import TracebackType
 
 from fedblocks.client import FedBlocks
 from fedblocks.exceptions import FedBlocksError
+from fedblocks.operating.mending import discard_damaged
 from fedblocks.operating.talking import Talk
 from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.records import InstanceKey
@@ -34,7 +35,7 @@ class Responding:
     ) -> None:
         self._store = RollupStore(store_url, read_only=True)
         self._responder = Responder(fedblocks.demands, self._store, blobs, key, fedblocks.deployment.first_block)
-        self._seconds, self._talk, self._number = seconds, talk, key.instance_id
+        self._blobs, self._seconds, self._talk, self._number = blobs, seconds, talk, key.instance_id
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"responder {self._number}", daemon=True)
 
@@ -66,5 +67,6 @@ class Responding:
                 )
         except FedBlocksError as error:
             self._talk.once(about, "demands wait", "error", instance=self._number, why=error)
+            discard_damaged(error, self._blobs, self._number, self._talk)
         except Exception as error:  # whatever it is, the bond hangs on the next look
             self._talk.once(about, "demands wait", "error", instance=self._number, why=repr(error))

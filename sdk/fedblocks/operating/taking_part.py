@@ -13,6 +13,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from eth_utils.address import to_checksum_address
+
 from fedblocks.chain.connection import Block
 from fedblocks.client import FedBlocks
 from fedblocks.engines.client_chain import ClientChain, NotOnChain, NotYetOnChain
@@ -20,9 +22,10 @@ from fedblocks.engines.notebook import Notebook, Page
 from fedblocks.operating.joining import Joined
 from fedblocks.operating.records import EpochEvidence, Records
 from fedblocks.operating.talking import Talk
+from fedblocks.rollup.keccak import keccak256
 from fedblocks.rollup.lists import SeatList
 from fedblocks.rollup.progress import Phase
-from fedblocks.rollup.vectors import vector_root
+from fedblocks.rollup.vectors import encode_vector, vector_root
 from fedblocks.service.client import MpsClient, NodeProblem
 from fedblocks.service.schemas import Round, from_hex
 from fedblocks.training.client import RoundTask
@@ -60,6 +63,8 @@ class TakingPart:
         self._talk = partial(talk, instance=self.context.instance_id)
         self._once = partial(talk.once, instance=self.context.instance_id)
         self._given_up: set[tuple[int, int]] = set()
+        self._places: dict[tuple[int, int], tuple[Hash32, int]] = {}
+        """By epoch and attempt: the address of the own update as a blob, and its size."""
         self._seat = self.context.seat_of(self.federated.address)
 
     def step(self) -> bool:
@@ -172,6 +177,43 @@ class TakingPart:
         self._records.put(self.context, evidence)
         self._talk("revealed", epoch=action.epoch, attempt=action.attempt)
         return True
+
+    def bring_again(self) -> bool:
+        """Send updates again that were acknowledged and that the service has lost, while they are still at hand;
+        whether there were any.
+
+        The service takes what hashes to what it had, and nothing else: this helps, and gives nothing away.
+        """
+        brought = False
+        for epoch, attempt in self._notebook.kept(self.context):
+            if self._is_there(epoch, attempt):
+                continue
+            page = self._notebook.read(self.context, epoch, attempt)
+            if page is not None:
+                self._service.reveal(self.context.domain, page.commit.action, page.reveal, self._aggregator_of(page))
+                self._talk("update sent again", "warning", epoch=epoch, attempt=attempt, why="the service has lost it")
+                brought = True
+        return brought
+
+    def _is_there(self, epoch: EpochNumber, attempt: int) -> bool:
+        """Whether the service still has an update that it has acknowledged; one that it has not is no matter here."""
+        evidence = self._records.get(self.context, epoch, attempt)
+        if evidence is None or not evidence.reveal_acknowledgement:
+            return True
+        if (epoch, attempt) not in self._places:
+            page = self._notebook.read(self.context, epoch, attempt)
+            if page is None:
+                return True
+            content = encode_vector(page.reveal.update)
+            self._places[epoch, attempt] = (keccak256(content), len(content))
+        address, size = self._places[epoch, attempt]
+        return self._service.blob_size(address) == size
+
+    def _aggregator_of(self, page: Page) -> Address:
+        """Who acknowledged an update: the acknowledgement that comes back is the same one."""
+        action = page.commit.action
+        evidence = self._records.get(self.context, action.epoch, action.attempt)
+        return to_checksum_address(evidence.aggregator) if evidence is not None else self._aggregator()
 
     def follow(self) -> bool:
         """Look at what became of the epochs that this client took part in; whether something new was learned."""

@@ -212,6 +212,23 @@ class BlobStore:
             if self._fs.exists(path):
                 self._fs.rm_file(path)
 
+    def discard_if_damaged(self, address: Hash32) -> bool:
+        """Delete a blob whose bytes hash to something else, so that all can see that it is gone; whether it was.
+
+        One that cannot be read for another reason is left alone.
+
+        Raises:
+            StorageReadOnly: if the place may not be written.
+        """
+        try:
+            self.get(address)
+        except BlobCorrupt:
+            self.discard(address)
+            return True
+        except (BlobMissing, StorageError):
+            return False
+        return False
+
     @contextmanager
     def _writing(self, path: str) -> Iterator[None]:
         try:

@@ -9,6 +9,9 @@ acknowledgement twice, so that a client whose connection broke may simply send a
 A reveal comes in two parts. Its *claim* names seat, samples, salt and the update's root, and is held against the
 commitment first: only who made the commitment knows the salt, so that nobody else can make a node take in megabytes.
 Then comes the update, whose root must be the claimed one.
+
+An update that was acknowledged and is no longer in the store, because a disk has lost it, is taken again from whoever
+can open its commitment, in its own round or later: it is the same bytes or nothing.
 """
 
 from __future__ import annotations
@@ -39,13 +42,13 @@ from fedblocks.rollup.admission import (
     revealed_hash,
 )
 from fedblocks.rollup.arriving import ArrivingVector
-from fedblocks.rollup.blobs import BlobStore
+from fedblocks.rollup.blobs import BlobMissing, BlobStore
 from fedblocks.rollup.conflicts import ActionConflict
 from fedblocks.rollup.progress import Phase, RoundRecord
 from fedblocks.rollup.records import ActionKind, ActionRecord, InstanceRecord
 from fedblocks.rollup.stf import Commit, Submission
 from fedblocks.rollup.store import RollupStore
-from fedblocks.rollup.vectors import encode_vector
+from fedblocks.rollup.vectors import VectorKind, encode_vector
 from fedblocks.types import Address, EpochNumber, Hash32, Seat
 
 
@@ -83,11 +86,13 @@ class CheckedClaim:
     Attributes:
         commit: the stored commitment.
         already: the acknowledgement, if the update was received before.
+        lost: whether it was, and its bytes are gone: they are wanted again.
     """
 
     claim: RevealClaim
     commit: ActionRecord
     already: SignedAcknowledgement | None
+    lost: bool = False
 
 
 class Intake:
@@ -174,6 +179,14 @@ class Intake:
         Raises:
             ActionRefused: one of its kinds, if the update would not be admitted.
         """
+        records = self._store.actions(self.record.key, claim.epoch, claim.attempt)
+        commits = {record.seat: record for record in records if record.kind is ActionKind.COMMIT}
+        opened = {seat: _commit(record) for seat, record in commits.items()}
+        known = [record for record in records if record.kind is ActionKind.REVEAL and record.seat == claim.seat]
+        if known and self._is_lost(known[0]):
+            check_opening(self.record, opened, claim.seat, claim.update_root, claim.samples, claim.salt)
+            commit = commits[claim.seat]
+            return CheckedClaim(claim, commit, _answer(revealed_hash(commit.action_hash), known[0]), lost=True)
         current = self.current()
         for name, expected, actual in (
             ("epoch", current.epoch, claim.epoch),
@@ -183,14 +196,10 @@ class Intake:
                 raise WrongRound(name, expected, actual)
         if current.phase is Phase.OPEN:
             raise WrongPhase("reveal", current.phase.value)
-        records = self._store.actions(self.record.key, current.epoch, current.attempt)
-        commits = {record.seat: record for record in records if record.kind is ActionKind.COMMIT}
-        opened = {seat: _commit(record) for seat, record in commits.items()}
         check_opening(self.record, opened, claim.seat, claim.update_root, claim.samples, claim.salt)
         commit = commits[claim.seat]
-        for record in records:
-            if record.kind is ActionKind.REVEAL and record.seat == claim.seat:
-                return CheckedClaim(claim, commit, _answer(revealed_hash(commit.action_hash), record))
+        if known:
+            return CheckedClaim(claim, commit, _answer(revealed_hash(commit.action_hash), known[0]))
         if current.phase is not Phase.CLOSED:
             raise WrongPhase("reveal", current.phase.value)
         if current.commits_root is None:
@@ -241,7 +250,11 @@ class Intake:
         """
         if arrived.finish() != checked.claim.update_root:
             raise DoesNotOpen(checked.commit.client)
-        return self.accept_update(checked, checked.claim.update_root, arrived.keep())
+        blob = arrived.keep()
+        if checked.already is not None:
+            # One root, one vector, one encoding: it lies where the lost one did.
+            return checked.already
+        return self.accept_update(checked, checked.claim.update_root, blob)
 
     def accept_reveal(self, reveal: Reveal) -> tuple[SignedAcknowledgement, Submission, Hash32]:
         """Take a reveal whose update is at hand; what it completes, and where its update lies.
@@ -262,6 +275,14 @@ class Intake:
         if checked.already is not None:
             return checked.already, submission, blob
         return self.accept_update(checked, reveal.update_root, blob), submission, blob
+
+    def _is_lost(self, revealed: ActionRecord) -> bool:
+        """Whether an update that was received is gone, or cut off; what its bytes hash to is for its reader to see."""
+        assert revealed.update_blob is not None, "a reveal is stored with its update's address"
+        try:
+            return self._blobs.size(revealed.update_blob) != self.record.d * VectorKind.UPDATE.value_bytes
+        except BlobMissing:
+            return True
 
     def _commits(self, current: RoundRecord) -> Mapping[Seat, Commit]:
         records = self._store.actions(self.record.key, current.epoch, current.attempt, ActionKind.COMMIT)

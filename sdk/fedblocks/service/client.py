@@ -268,6 +268,15 @@ class MpsClient:
             raise WrongBlob(address, actual, self.url)
         return content
 
+    def blob_size(self, address: Hash32) -> int | None:
+        """How many bytes a blob has; None if the node has none of this address."""
+        try:
+            return int(self._send("HEAD", f"/v1/blobs/{address.hex()}").headers["content-length"])
+        except NodeProblem as problem:
+            if problem.status == httpx.codes.NOT_FOUND:
+                return None
+            raise
+
     def fetch(self, address: Hash32, target: Path) -> Path:
         """A blob as a file, fetched piece by piece; one that was begun before is taken up.
 

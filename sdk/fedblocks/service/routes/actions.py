@@ -58,7 +58,8 @@ async def post_reveal(
 ) -> Acknowledged:
     """Reveal an update. The headers are held against the commitment before the body is read, so that nobody but who
     made the commitment can send one; the body is hashed as it comes. The same reveal again gets the same
-    acknowledgement, without its body being read."""
+    acknowledgement, without its body being read, unless the node has lost the update: then it takes it again, whatever
+    the round under way is."""
     claim = RevealClaim(
         epoch=EpochNumber(epoch),
         attempt=attempt,
@@ -68,7 +69,7 @@ async def post_reveal(
         salt=Hash32(from_hex(salt)),
     )
     intake, checked = await parts.workers.run(_claim, parts.node, instance, claim)
-    if checked.already is not None:
+    if checked.already is not None and not checked.lost:
         return _acknowledged(checked.already)
     parts.actions.spend(checked.commit.client, checked.commit.client)
     _check_body(request, checked, intake.record.d)
