@@ -112,18 +112,18 @@ def test_a_deployment_killed_at_any_write_of_its_journal_is_finished(
     sender: TransactionSender, journal: Path, monkeypatch: pytest.MonkeyPatch, number: int, when: str
 ) -> None:
     """One write for the plan, and one for each transaction, when it has been signed and not yet been sent."""
-    really = journals._write_durably
+    really = journals.replace_file
     first, writes = sender.next_nonce(), 0
 
-    def write(path: Path, text: str) -> None:
+    def write(path: Path, content: bytes) -> None:
         nonlocal writes
         writes += 1
         if writes < number or when == "after":
-            really(path, text)
+            really(path, content)
         if writes == number:
             raise Killed
 
-    monkeypatch.setattr(journals, "_write_durably", write)
+    monkeypatch.setattr(journals, "replace_file", write)
     with pytest.raises(Killed):
         deploy_protocol(sender, journal=journal)
     monkeypatch.undo()
