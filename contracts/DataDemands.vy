@@ -71,13 +71,16 @@ _CHAIN: immutable(address)
 _DEMAND_PERIOD: immutable(uint256)
 
 
+# A demand by its number: the position, who demands it, until when, and whether it is open; zeros if there is none.
 demands: public(HashMap[uint256, Demand])
+# What is credited to an account and not withdrawn yet, in wei.
 credits: public(HashMap[address, uint256])
 # How many demands of a header are open, and when the last one was answered.
 _open_demands: HashMap[bytes32, uint256]
 _last_answers: HashMap[bytes32, uint256]
 
 
+# A position of a pending epoch must be opened until `deadline`.
 event DataDemanded:
     demandId: indexed(uint256)
     instanceId: indexed(uint256)
@@ -102,23 +105,27 @@ event DemandAnswered:
     proof: DynArray[bytes32, 18]
 
 
+# A demand was not answered in time; its epoch is overturned.
 event DemandFailed:
     demandId: indexed(uint256)
     demander: address
 
 
+# The deposit of an answered demand, `amount` wei, is its answerer's.
 event DepositCredited:
     demandId: indexed(uint256)
     answerer: indexed(address)
     amount: uint256
 
 
+# The deposit of a demand, `amount` wei, is its demander's again.
 event DepositReturned:
     demandId: indexed(uint256)
     demander: indexed(address)
     amount: uint256
 
 
+# An account's credit of `amount` wei was paid to `receiver`.
 event Withdrawn:
     account: indexed(address)
     receiver: address

@@ -89,12 +89,17 @@ AGGREGATOR_BOND: public(immutable(uint256))
 CHALLENGE_WINDOW: public(immutable(uint256))
 LIVENESS_PERIOD: public(immutable(uint256))
 CHALLENGER_SHARE: public(immutable(uint256))
+# The verifiers, the only contracts that may overturn an epoch. This one is for submissions.
 SUBMISSION_VERIFIER: public(immutable(address))
+# The verifier of products, columns, delta and the next model.
 VECTOR_VERIFIER: public(immutable(address))
+# The verifier of figures, verdicts and the cohort.
 VERDICT_VERIFIER: public(immutable(address))
+# Where data are demanded; it overturns what is not opened in time.
 DATA_DEMANDS: public(immutable(address))
 
 
+# What an aggregator has at stake in an instance, in wei.
 bonds: public(HashMap[uint256, HashMap[address, uint256]])
 _instances: HashMap[uint256, Instance]
 _epochs: HashMap[uint256, HashMap[uint256, EpochRecord]]
@@ -105,6 +110,7 @@ _last_posted: HashMap[uint256, HashMap[address, uint256]]
 _verdicts: HashMap[uint256, HashMap[address, uint256]]
 
 
+# RewardManager has opened an instance that its user has paid for.
 event InstanceOpened:
     instanceId: indexed(uint256)
     user: indexed(address)
@@ -112,6 +118,7 @@ event InstanceOpened:
     numberOfEpochs: uint256
 
 
+# It is fixed what will be trained, on which model, under which rules.
 event InstanceConfigured:
     instanceId: indexed(uint256)
     genesisModelRoot: bytes32
@@ -120,6 +127,7 @@ event InstanceConfigured:
     genesisHash: bytes32
 
 
+# An aggregator was named; commitments count under `attempt` from now on.
 event AggregatorNamed:
     instanceId: indexed(uint256)
     aggregator: indexed(address)
@@ -127,12 +135,14 @@ event AggregatorNamed:
     attempt: uint256
 
 
+# The aggregator has accepted the job with a bond of `amount` wei.
 event BondDeposited:
     instanceId: indexed(uint256)
     aggregator: indexed(address)
     amount: uint256
 
 
+# An aggregator's bond of `amount` wei was paid to `receiver`.
 event BondWithdrawn:
     instanceId: indexed(uint256)
     aggregator: indexed(address)
@@ -140,6 +150,7 @@ event BondWithdrawn:
     amount: uint256
 
 
+# The commitments of an epoch are closed under this root: clients may reveal.
 event CommitsClosed:
     instanceId: indexed(uint256)
     epoch: indexed(uint256)
@@ -147,6 +158,7 @@ event CommitsClosed:
     commitsRoot: bytes32
 
 
+# A header was posted, here as a whole; it can be finalised from the second `finalizableAt` on.
 event EpochSubmitted:
     instanceId: indexed(uint256)
     epoch: indexed(uint256)
@@ -156,6 +168,7 @@ event EpochSubmitted:
     header: headers.Header
 
 
+# An epoch is final: it is billed, and its verdicts stand.
 event EpochFinalized:
     instanceId: indexed(uint256)
     epoch: indexed(uint256)
@@ -164,6 +177,7 @@ event EpochFinalized:
     excluded: uint256
 
 
+# A verdict has become final; anyone may have it carried out by SlashingManager.
 event ClientSlashable:
     instanceId: indexed(uint256)
     client: indexed(address)
@@ -171,6 +185,7 @@ event ClientSlashable:
     reason: uint256
 
 
+# No further epoch is begun; one whose commitments are closed may still be posted.
 event InstanceStopped:
     instanceId: indexed(uint256)
     caller: indexed(address)
@@ -178,6 +193,7 @@ event InstanceStopped:
     finalizedEpochs: uint256
 
 
+# A fault was shown in an epoch: it and all after it are gone. `attempt` is the new one.
 event EpochOverturned:
     instanceId: indexed(uint256)
     epoch: indexed(uint256)
@@ -188,6 +204,7 @@ event EpochOverturned:
     attempt: uint256
 
 
+# The bond of an overturned epoch's aggregator, `amount` wei, was taken; `reward` of it is the challenger's.
 event BondSlashed:
     instanceId: indexed(uint256)
     aggregator: indexed(address)
@@ -196,6 +213,7 @@ event BondSlashed:
     amount: uint256
 
 
+# A challenger's credit of `amount` wei was paid to `receiver`.
 event ChallengeRewardClaimed:
     challenger: indexed(address)
     receiver: address

@@ -48,18 +48,24 @@ MODEL_PARAMETER_CHAIN: public(immutable(address))
 _CLIENTS_FEE: immutable(uint256)
 
 
+# How many instances there are; the last one's number.
 nonce: public(uint256)
+# Of an instance: its user, epochs at most, unsettled escrow in wei, and whether it is settled.
 idToUserInstance: public(HashMap[uint256, UserInstance])
+# What is credited to a client in an instance and not claimed yet, in wei.
 rewards: public(HashMap[uint256, HashMap[address, uint256]])
+# What is credited to an instance's user and not withdrawn yet, in wei.
 refunds: public(HashMap[uint256, uint256])
 _seen: transient(HashMap[uint256, HashMap[address, bool]])
 
 
+# An instance was paid for, as version 1 says it.
 event NewUserInstance:
     instanceId: indexed(uint256)
     numberOfEpochs: uint256
 
 
+# A user has paid for an instance: the base fee is gone to RewardTreasury, the escrow stays here; both in wei.
 event InstanceFunded:
     instanceId: indexed(uint256)
     user: indexed(address)
@@ -68,11 +74,13 @@ event InstanceFunded:
     clients: DynArray[address, limits.MAX_COHORT]
 
 
+# An instance was settled, as version 1 says it; `numberOfEpochs` are those that were billed.
 event CollectTrainingFees:
     instanceId: indexed(uint256)
     numberOfEpochs: uint256
 
 
+# An instance was settled: what its clients, the protocol and the user have of the escrow, in wei.
 event FeesSettled:
     instanceId: indexed(uint256)
     billedEpochs: uint256
@@ -81,6 +89,7 @@ event FeesSettled:
     refund: uint256
 
 
+# A client has earned `amount` wei in an instance, by `epochs` accepted updates.
 event RewardCredited:
     instanceId: indexed(uint256)
     client: indexed(address)
@@ -88,6 +97,7 @@ event RewardCredited:
     amount: uint256
 
 
+# A client's credit of `amount` wei was paid to `receiver`.
 event RewardClaimed:
     instanceId: indexed(uint256)
     client: indexed(address)
@@ -95,12 +105,14 @@ event RewardClaimed:
     amount: uint256
 
 
+# A slashed client's credit of `amount` wei went to RewardTreasury.
 event RewardForfeited:
     instanceId: indexed(uint256)
     client: indexed(address)
     amount: uint256
 
 
+# A user's refund of `amount` wei was paid to `receiver`.
 event RefundWithdrawn:
     instanceId: indexed(uint256)
     user: indexed(address)

@@ -28,10 +28,12 @@ SLASH_MARGIN: public(immutable(uint256))
 SLASHER_ADDRESS: public(immutable(address))
 
 
+# At least one stake was taken for an instance, as version 1 says it.
 event SlashClients:
     instanceId: indexed(uint256)
 
 
+# A stake of `amount` wei was taken for the verdict of an epoch; `reason` is the header's number of it.
 event ClientSlashed:
     client: indexed(address)
     instanceId: indexed(uint256)

@@ -27,43 +27,54 @@ SLASH_TREASURY_ADDRESS: public(immutable(address))
 clientStakes: public(HashMap[address, uint256])
 # The part of it that is on its way out.
 unbondingStakes: public(HashMap[address, uint256])
+# The first second at which it can be withdrawn; zero when nothing is unbonding.
 withdrawlTimelock: public(HashMap[address, uint256])
+# Whether a client has an active stake, and so may train.
 isStaked: public(HashMap[address, bool])
+# Whether a client has been slashed, which bars it for good.
 isSlashed: public(HashMap[address, bool])
 
 
+# A client has staked, as version 1 says it.
 event Stake:
     client: indexed(address)
 
 
+# A client has staked `amount` wei.
 event StakeLocked:
     client: indexed(address)
     amount: uint256
 
 
+# A client has left, as version 1 says it.
 event Unregister:
     client: indexed(address)
 
 
+# A client has left: `amount` wei, with what was unbonding already, can be withdrawn from `withdrawableAt` on.
 event UnbondingStarted:
     client: indexed(address)
     amount: uint256
     withdrawableAt: uint256
 
 
+# A client has withdrawn, as version 1 says it.
 event WithdrawStake:
     client: indexed(address)
 
 
+# A client has withdrawn `amount` wei.
 event StakeReturned:
     client: indexed(address)
     amount: uint256
 
 
+# A client has been slashed, as version 1 says it.
 event SlashStake:
     client: indexed(address)
 
 
+# A client has been slashed of `amount` wei, all that it had here.
 event StakeSlashed:
     client: indexed(address)
     amount: uint256

@@ -14,23 +14,29 @@ from . import payments
 _NAME: immutable(String[16])
 
 
+# Who may withdraw.
 ADMIN_ADDRESS: public(address)
+# To whom the treasury is offered; the zero address when it is to nobody.
 pendingAdmin: public(address)
 
 
+# The admin has taken `amount` wei.
 event Withdraw:
     amount: uint256
 
 
+# Somebody has sent `amount` wei.
 event Recieved:  # as version 1 spells it
     amount: uint256
 
 
+# The admin has offered the treasury to another one, or withdrawn an offer.
 event AdminTransferStarted:
     admin: indexed(address)
     pendingAdmin: indexed(address)
 
 
+# The treasury has another admin; before the first it is the zero address.
 event AdminTransferred:
     previousAdmin: indexed(address)
     newAdmin: indexed(address)
