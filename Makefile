@@ -12,8 +12,9 @@ PY_STAMP := $(VENV)/.installed
 NODE_STAMP := node_modules/.installed
 DATA_STAMP := .data/.fetched
 SYSTEM_STAMP := .data/.system
+MERMAID := .build/mermaid/mermaid.min.js
 
-.PHONY: help setup flower demo test lint types unit fuzz adversary mutants network chaos gas proof-costs coverage check abi vectors format constraints clean detection bench bench-monitor bench-service
+.PHONY: help setup flower demo docs docs-serve test lint types unit fuzz adversary mutants network chaos gas proof-costs coverage check abi vectors format constraints clean detection bench bench-monitor bench-service
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -35,6 +36,10 @@ $(DATA_STAMP): scripts/setup/data.sh
 $(SYSTEM_STAMP): scripts/setup/system.sh
 	@bash scripts/setup/system.sh
 	@mkdir -p .data && touch $@
+
+$(MERMAID): scripts/setup/mermaid.sh
+	@bash scripts/setup/mermaid.sh
+	@touch $@
 
 flower: ## Install Flower into an environment of its own (quick when nothing changed)
 	@PYTHON="$(PYTHON)" bash scripts/setup/flower.sh
@@ -80,6 +85,12 @@ proof-costs: $(PY_STAMP) ## Compare what every fraud proof costs with docs/proof
 
 coverage: $(PY_STAMP) ## Measure which branches of the contracts the tests take, and write docs/coverage.md
 	$(BIN)/pytest tests/contracts -q -p tests.coverage.plugin --ignore=tests/contracts/test_gas.py
+
+docs: $(PY_STAMP) $(MERMAID) ## Build the documentation site into .build/site (a broken link fails)
+	$(BIN)/python -m mkdocs build --strict $(ARGS)
+
+docs-serve: $(PY_STAMP) $(MERMAID) ## Show the site while you write, at http://127.0.0.1:8000
+	$(BIN)/python -m mkdocs serve --watch contracts --watch sdk --watch scripts/site $(ARGS)
 
 check: lint types ## Everything that runs no test
 

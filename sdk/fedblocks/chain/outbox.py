@@ -165,6 +165,8 @@ class Outbox:
     ) -> Intent:
         """As :meth:`send`, but come back as soon as it is written down and, unless it has to wait, sent.
 
+        It raises what :meth:`send` raises, but for what takes time.
+
         Args:
             meaning, call, done: as of :meth:`send`.
             plan: the call's plan, if it was simulated just now.
@@ -172,7 +174,6 @@ class Outbox:
 
         Raises:
             NodeUnreachable, NodeRefused: if the node doesn't answer.
-            and as of :meth:`send`, but for what takes time.
         """
         with self._lock:
             self._store.acquire()

@@ -242,11 +242,11 @@ def _journal(connection: Connection, deployment: Deployment) -> Noted | None:
 def connect_to_send(where: Where, choice: SendingChoice, as_json: bool) -> Iterator[Sending]:
     """Connect as somebody who sends; at the end, print what was sent on stdout.
 
-    A dry run ends here without an error. Without --json the hashes are printed, one a line.
+    A dry run ends here without an error. Without --json the hashes are printed, one a line. It raises what
+    :meth:`TransactionSender.send` raises.
 
     Raises:
         NoAccount: if nobody was named.
-        Everything that :meth:`TransactionSender.send` raises.
     """
     address = address_of(choice.account)
     signer = open_signer(choice.account)
