@@ -95,8 +95,8 @@ docs-serve: $(PY_STAMP) $(MERMAID) ## Show the site while you write, at http://1
 check: lint types ## Everything that runs no test
 
 detection: setup ## Measure the rules again (hours; ARGS="--seeds 1020 --minutes 30" for less)
-	$(BIN)/python benchmarks/detection.py honest $(ARGS)
-	$(BIN)/python benchmarks/detection.py attacks $(ARGS)
+	$(BIN)/fedblocks lab run honest-core honest-stress attacks demo --undefended --out .cache/detection $(ARGS)
+	$(BIN)/fedblocks lab tables --markdown --out .cache/detection
 
 bench: $(PY_STAMP) ## Measure what the commitments cost beside Flower's MultiKrum (minutes; ARGS=--huge for d = 10^8)
 	$(BIN)/python benchmarks/commitments.py $(ARGS)

@@ -13,7 +13,7 @@ from fedblocks.training.datasets import Dataset
 from fedblocks.training.job import LocalTraining
 from fedblocks.training.models import build_model
 from fedblocks.training.quantise import ModelSizeMismatch, NonFiniteModel, load_vector, model_to_vector
-from fedblocks.training.trainer import ClientTrainer, NothingToTrain, UnusableData, evaluate
+from fedblocks.training.trainer import ClientTrainer, NothingToTrain, UnusableData, draw_batches, epoch_seed, evaluate
 
 Make = Callable[..., ClientTrainer]
 
@@ -107,7 +107,7 @@ def test_the_number_of_steps_does_not_depend_on_the_amount_of_data(make: Make, s
 
 def test_every_sample_is_seen_before_any_is_seen_again(make: Make) -> None:
     trainer = make(samples=48, local_steps=6, batch_size=16)
-    order = trainer._batches(torch.Generator().manual_seed(1)).flatten().tolist()
+    order = draw_batches(trainer.samples, trainer.training, torch.Generator().manual_seed(1)).flatten().tolist()
     assert sorted(order[:48]) == sorted(order[48:]) == list(range(48))
     assert order[:48] != order[48:]
 
@@ -120,7 +120,9 @@ def test_steps_are_those_of_torch_optim_sgd(digits: Dataset, make: Make, momentu
     module = digits_model()
     load_vector(module, GENESIS)
     optimiser = torch.optim.SGD(module.parameters(), lr=0.02, momentum=momentum / 1e6)
-    batches = trainer._batches(torch.Generator().manual_seed(trainer._seed_of(1)))
+    batches = draw_batches(
+        trainer.samples, trainer.training, torch.Generator().manual_seed(epoch_seed(1, trainer.client, 1))
+    )
     x, y = torch.from_numpy(digits.train_x), torch.from_numpy(digits.train_y)
     for batch in batches:
         optimiser.zero_grad()

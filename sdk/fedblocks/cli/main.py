@@ -61,6 +61,12 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "doctor": ("doctor:doctor", "Deployments", "Probe a deployment for the defects of version 1."),
     "deployments": ("deployments:deployments", "Deployments", "The deployments that are known here."),
     "demo": ("demo:demo", "Trying it", "Run the whole protocol on this machine: chain, training, verdicts, money."),
+    "lab": (
+        "lab:lab",
+        "Trying it",
+        "Try attacks, data and rules in many closed loops, and see what becomes of accuracy, attackers and honest "
+        "clients.",
+    ),
     "replay": ("replay:replay", "Keeping it honest", "Recompute every header from the stored data, bit for bit."),
     "config": ("config:config", "Setting up", "Defaults of the options, kept in a file."),
     "completion": ("completion:completion", "Setting up", "Print the shell's completion script."),

@@ -188,12 +188,40 @@ def _cnn(input_shape: InputShape, classes: int) -> nn.Module:
     )
 
 
+class Residual(nn.Module):
+    """``x + body(x)``: what a block adds to its input."""
+
+    def __init__(self, *body: nn.Module) -> None:
+        super().__init__()
+        self.body = nn.Sequential(*body)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """float32[batch, width] in and out."""
+        return x + self.body(x)  # type: ignore[no-any-return]
+
+
+def _resmlp(input_shape: InputShape, classes: int) -> nn.Module:
+    width, blocks = 64, 2
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(math.prod(input_shape), width),
+        *(
+            Residual(nn.LayerNorm(width), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
+            for _ in range(blocks)
+        ),
+        nn.LayerNorm(width),
+        nn.ReLU(),
+        nn.Linear(width, classes),
+    )
+
+
 _architectures = {
     architecture.name: architecture
     for architecture in (
         Architecture("logistic", "multinomial logistic regression: one layer, a convex loss", _logistic),
         Architecture("mlp", "one hidden layer of 64 rectified units; 50,890 values for 28x28 and 10 classes", _mlp),
         Architecture("cnn", "two 3x3 convolutions with pooling and one linear layer; for images", _cnn),
+        Architecture("resmlp", "two residual blocks of width 64 with layer normalisation; for tables", _resmlp),
     )
 }
 

@@ -1,0 +1,312 @@
+"""`fedblocks lab`: the attack laboratory.
+
+Nothing of training is loaded before a command runs: `fedblocks --help` and the shell's completion must not wait for it.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from fedblocks.cli.exit_codes import ExitCode
+from fedblocks.cli.options import json_option
+from fedblocks.cli.output import print_json, print_table, talk
+
+if TYPE_CHECKING:
+    from fedblocks.lab.lines import Line
+    from fedblocks.lab.runs import Run
+    from fedblocks.lab.tables import Table
+
+F = TypeVar("F", bound=Callable[..., Any])
+_OWN = ("data", "model", "partition", "clients", "training", "epochs", "attack", "attackers")
+
+
+class SeedsType(click.ParamType):
+    """Seeds, as ranges: ``1000-1009,1020``."""
+
+    name = "seeds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+        """Read ranges; both ends belong to them."""
+        if isinstance(value, list):
+            return value
+        seeds: list[int] = []
+        for part in str(value).split(","):
+            found = re.fullmatch(r"\s*(\d{1,15})(?:-(\d{1,15}))?\s*", part)
+            if found is None or int(found[2] or found[1]) < int(found[1]):
+                self.fail(f"{value!r} are no seeds: give ranges that ascend, like 1000-1009,1020", param, ctx)
+            seeds += range(int(found[1]), int(found[2] or found[1]) + 1)
+        return list(dict.fromkeys(seeds))
+
+
+class RulesType(click.ParamType):
+    """Thresholds: ``name=value,...``, or a TOML file of them."""
+
+    name = "rules"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, int]:
+        """Read thresholds; whether there are such rules is known where they are used."""
+        if isinstance(value, dict):
+            return value
+        if "=" in value:
+            pairs = [part.partition("=")[::2] for part in str(value).split(",")]
+            content: dict[str, Any] = {
+                name.strip(): int(number) if re.fullmatch(r"\s*-?\d+\s*", number) else number for name, number in pairs
+            }
+        else:
+            try:
+                content = tomllib.loads(Path(value).read_text(encoding="utf-8"))
+            except FileNotFoundError:
+                self.fail(f"{value!r} is neither NAME=VALUE,... nor a file", param, ctx)
+            except (OSError, ValueError) as error:
+                self.fail(f"{value} cannot be read as TOML: {error}", param, ctx)
+        for name, number in content.items():
+            if type(number) is not int:
+                self.fail(f"rule {name} is {number!r}, not an integer", param, ctx)
+        return content
+
+
+def out_option(command: F) -> F:
+    """--out, as ``out: Path``."""
+    return click.option(
+        "--out",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("lab-results"),
+        show_default=True,
+        help="The folder of the results.",
+    )(command)
+
+
+def _choosing(command: F) -> F:
+    """--campaign and --seeds, for looking at some of the results."""
+    command = click.option("--campaign", multiple=True, help="Of this campaign alone; may be given again.")(command)
+    command = click.option("--seeds", type=SeedsType(), help="Of these seeds alone, like 1000-1009.")(command)
+    rules_help = "Of runs with these rules: NAME=VALUE,... or a TOML file.  [default: the measured ones]"
+    return click.option("--rules", type=RulesType(), default={}, metavar="FILE|NAME=VALUE,...", help=rules_help)(
+        command
+    )
+
+
+@click.group()
+def lab() -> None:
+    """Try attacks, data and rules in many closed loops, and see what becomes of accuracy, attackers and honest clients.
+
+    No chain and no node: clients train, their updates are judged by the protocol's own rules and averaged.
+
+    \b
+    fedblocks lab run attacks --seeds 1100-1109 --minutes 30
+    fedblocks lab tables
+    """
+
+
+@lab.command()
+@click.argument("campaigns", nargs=-1, metavar="[CAMPAIGN]...")
+@click.option("--seeds", type=SeedsType(), default="1000", show_default=True, help="Like 1000-1009,1020.")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes, one thread each.  [default: one a core]")
+@click.option("--minutes", type=click.FloatRange(min=0), help="Begin no run after this time; the same command goes on.")
+@out_option
+@click.option(
+    "--rules",
+    type=RulesType(),
+    default={},
+    metavar="FILE|NAME=VALUE,...",
+    help="Thresholds to judge by: pairs, or a TOML file of them.  [default: the measured ones]",
+)
+@click.option("--only", default="", metavar="TEXT", help="Runs with this text in their key alone.")
+@click.option("--undefended", is_flag=True, help="Play FedAvg under every attack, too.")
+@click.option("--data", help="Without a campaign: the data set.  [default: fashion-mnist]")
+@click.option("--model", help="Without a campaign: the architecture.  [default: mlp]")
+@click.option("--partition", help="Without a campaign: an alpha, iid, single-class, mixed-K ...  [default: 0.5]")
+@click.option("--clients", type=int, help="Without a campaign: the size of the cohort.  [default: 10]")
+@click.option("--training", help="Without a campaign: how all train, like 60x0.1.  [default: 60x0.1]")
+@click.option("--epochs", type=int, help="Without a campaign: how many.  [default: 12]")
+@click.option("--attack", help="Without a campaign: its name; several with + between are taken in turn.")
+@click.option("--attackers", type=int, help="Without a campaign: how many of the clients attack.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+@json_option
+def run(
+    campaigns: tuple[str, ...],
+    seeds: list[int],
+    jobs: int | None,
+    minutes: float | None,
+    out: Path,
+    rules: dict[str, int],
+    only: str,
+    undefended: bool,
+    quiet: bool,
+    as_json: bool,
+    **own: Any,
+) -> None:
+    """Play the runs of campaigns that the results lack; or, without a campaign, one cohort that the options describe.
+
+    Runs come in an order that is shuffled but always the same, so that a campaign that is stopped is a fair sample of
+    the whole. A line is written as each run ends; the same command goes on with what is missing. A line counts only
+    for the code that made it. `fedblocks lab list` shows what there is.
+
+    \b
+    fedblocks lab run honest-core attacks --seeds 1100-1109 --jobs 2 --minutes 30 --out results
+    fedblocks lab run --attack alie-jitter --attackers 3 --partition 0.1 --rules central_krum_percent=90
+    """
+    import os
+
+    from fedblocks.lab.campaigns import find_campaign, single
+    from fedblocks.lab.runner import carry_out, plan
+    from fedblocks.lab.settings import Setting
+
+    given = {name: value for name, value in own.items() if value is not None}
+    if campaigns and given:
+        raise click.UsageError(f"a campaign says --{', --'.join(given)} by itself; leave out one or the other")
+    chosen = [find_campaign(name) for name in campaigns] if campaigns else [single(Setting(**given))]
+    work = plan(chosen, seeds, out, only=only, rules=rules, undefended=undefended)
+    if not quiet:
+        talk(f"{len(work.todo)} runs to do, {work.done} done before; results in {out}")
+    with _progress(len(work.todo), quiet=quiet) as told:
+        played = carry_out(work.todo, out, jobs=jobs or os.cpu_count() or 1, minutes=minutes, told=told)
+    left = len(work.todo) - played
+    if as_json:
+        print_json({"out": str(out), "before": work.done, "played": played, "left": left})
+    elif not quiet:
+        talk(f"{played} played" + (f", {left} left; the same command goes on" if left else ""))
+
+
+@contextmanager
+def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[Run, Line], None]]:
+    """Something to call with every line: a bar on a terminal, a line of text elsewhere."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    done = slashed = 0
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
+        task = progress.add_task("", total=total)
+
+        def told(run: Run, line: Line) -> None:
+            nonlocal done, slashed
+            done += 1
+            found = line["honest"]["slashed"]
+            slashed += len(found)
+            progress.update(task, advance=1, description=f"honest clients slashed: {slashed}")
+            text = _in_words(run, line)
+            if found:
+                # What promise 1 rules out is worth a line wherever one looks.
+                talk(f"HONEST SLASHED {found}: {text}", mark="red")
+            elif not quiet and not console.is_terminal:
+                talk(f"{done}/{total} {text}")
+
+        yield told
+
+
+def _in_words(run: Run, line: Line) -> str:
+    from fedblocks.lab.sums import accuracy, gap
+
+    setting, value, difference = run.setting, accuracy(line, "rules"), gap(line)
+    return (
+        f"{setting.attack} {setting.data} {setting.model} {setting.partition} {setting.attackers} of {setting.clients} "
+        f"{setting.training} seed {run.seed}: "
+        + (f"failed, {line['failed']}" if value is None else f"{value:.3f}")
+        + ("" if difference is None else f" ({difference:+.1f} points)")
+        + f", {line['seconds']} s"
+    )
+
+
+@lab.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """Show the campaigns, attacks, data sets, models, partitions and trainings that there are.
+
+    \b
+    fedblocks lab list
+    """
+    from fedblocks.lab.campaigns import CAMPAIGNS
+    from fedblocks.lab.settings import PARTITIONS, SPECIAL_PARTITIONS, TRAININGS
+    from fedblocks.training.attacks import ATTACKS
+    from fedblocks.training.datasets import DATASETS
+    from fedblocks.training.models import ARCHITECTURES
+
+    content = {
+        "campaign": {
+            name: f"{each.description}; {len(list(each.settings()))} runs a seed" for name, each in CAMPAIGNS.items()
+        },
+        "attack": {name: f"{each.description} ({each.expected})" for name, each in ATTACKS.items()},
+        "data": dict(DATASETS),
+        "model": {name: each.description for name, each in ARCHITECTURES.items()},
+        "partition": dict.fromkeys((*PARTITIONS, *SPECIAL_PARTITIONS), "see docs/lab.md"),
+        "training": {
+            name: f"{each.local_steps} steps of {each.batch_size} at {each.learning_rate:g}, momentum {each.momentum:g}"
+            for name, each in TRAININGS.items()
+        },
+    }
+    if as_json:
+        print_json(content)
+        return
+    print_table(
+        ("kind", "name", "what it is"),
+        [(kind, name, text) for kind, entries in content.items() for name, text in entries.items()],
+    )
+
+
+@lab.command()
+@out_option
+@_choosing
+@click.option("--markdown", is_flag=True, help="Print Markdown, for a document.")
+@json_option
+def tables(
+    out: Path,
+    campaign: tuple[str, ...],
+    seeds: list[int] | None,
+    rules: dict[str, int],
+    markdown: bool,
+    as_json: bool,
+) -> None:
+    """Sum the results up: honest clients slashed, with the 95 % bound; accuracy lost by attack, skew and attackers.
+
+    Numbers beyond their limit are marked with !, and the command ends with 4 if there is one, or if an honest client
+    was slashed. Lines of other code than today's do not count.
+
+    \b
+    fedblocks lab tables --out results --campaign attacks --markdown
+    """
+    from fedblocks.lab.results import select
+    from fedblocks.lab.tables import tables as tables_of
+    from fedblocks.lab.tables import within_limits
+
+    lines = select(out, campaigns=campaign, seeds=seeds, rules=rules)
+    found = list(tables_of(lines))
+    if as_json:
+        print_json([asdict(table) for table in found])
+    elif markdown:
+        click.echo("\n".join(table.markdown() for table in found), nl=False)
+    else:
+        for table in found:
+            _print(table)
+    if not within_limits(lines):
+        raise click.exceptions.Exit(ExitCode.MISMATCH)
+
+
+def _print(table: Table) -> None:
+    click.echo(f"\n{table.title}\n")
+    left = {table.headings[0], *table.words}
+    print_table(table.headings, table.rows, right=[each for each in table.headings if each not in left])
+    if table.note:
+        click.echo(f"\n{table.note}")

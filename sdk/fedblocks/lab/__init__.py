@@ -1,0 +1,1 @@
+"""The attack laboratory: whole closed loops without a chain, many of them, and what they show of the rules."""
