@@ -3,12 +3,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from fedblocks.aggregation.mean import weighted_delta
 from fedblocks.aggregation.rules import InvalidRules, Rules
 from fedblocks.lab import baselines
 from fedblocks.lab.casting import cast_of
-from fedblocks.lab.loop import Loop
+from fedblocks.lab.loop import Forecasts, Loop
 from fedblocks.lab.settings import InvalidSetting, Setting
 from fedblocks.training.attacks import UnknownAttack
 from fedblocks.training.datasets import UnknownDataset
@@ -128,3 +130,28 @@ def test_a_settings_rules_are_the_measured_ones_but_for_what_it_says() -> None:
     setting = Setting(rules={"strikes": 3})
     assert setting.judged_by() == replace(Rules(), strikes=3)
     assert setting.peaceful().judged_by() == Rules()
+
+
+def test_who_stays_away_takes_no_part_in_the_epoch(shared: Path) -> None:
+    line = line_of(attacked("sign-flip-jitter-skipping", rules={"response_slash_cosine_percent": 100}), shared)
+    assert [each["taken"] for each in line["attackers"].values()] == [4, 4, 4]
+    assert not any(3 in each["excluded"] for each in line["attackers"].values())
+
+
+def test_who_adapts_to_the_rules_keeps_its_stake_where_the_same_aim_without_reckoning_costs_it(shared: Path) -> None:
+    blunt, adapted = (line_of(attacked(name), shared) for name in ("sign-flip-jitter", "sign-flip-adaptive"))
+    assert any(each["slashed"] for each in blunt["attackers"].values())
+    assert not any(each["due"] for each in adapted["attackers"].values())
+
+
+def test_forecasts_are_what_then_happens(shared: Path) -> None:
+    setting = attacked("sign-flip", epochs=2)
+    loop = Loop(setting, 1, cast_of(setting))
+    own = loop.trainer.train(loop.base, 1, range(10))
+    forecast = Forecasts(loop, own, range(10)).of([-own[3:].mean(axis=0).astype(np.int16)] * 3)
+    assert forecast.flagged
+    updates = own.copy()
+    updates[:3] = -own[3:].mean(axis=0).astype(np.int16)
+    weights = loop.verdicts(updates, range(10))[1].carried.weights
+    assert weights[:3] == (0, 0, 0)
+    assert np.array_equal(forecast.delta, weighted_delta(updates, weights))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fedblocks.aggregation.fixed_point import WrongVector
-from fedblocks.training.attacks import ATTACKS, Knowledge, Outcome, UnknownAttack, find_attack
+from fedblocks.training.attacks import ATTACKS, Forecast, Knowledge, Outcome, Phase, UnknownAttack, find_attack
 
 D = 4_096
 UPDATES = (np.random.default_rng(0).standard_normal((9, D)) * 100 + 40).astype(np.int16)
@@ -167,7 +167,7 @@ def test_only_label_flipping_poisons_and_only_the_lazy_work_less() -> None:
     labels = np.array([0, 3, 9])
     for name, attack in ATTACKS.items():
         assert attack.poison(labels, 10).tolist() == ([9, 6, 0] if name == "label-flip" else [0, 3, 9])
-        assert attack.local_steps(60) == (15 if name == "lazy" else 60)
+        assert attack.local_steps(60) == {"lazy": 15, "lazy-once": 1}.get(name, 60)
     assert ATTACKS["lazy"].local_steps(2) == 1
 
 
@@ -177,3 +177,82 @@ def test_vectors_of_another_size_or_dtype_are_refused(field: str) -> None:
         value = [wrong] if field in ("others", "accomplices", "others_last") else wrong
         with pytest.raises(WrongVector, match=field):
             replace(knowledge(), **{field: value})
+
+
+def test_who_begins_late_behaves_before() -> None:
+    attack = ATTACKS["sign-flip-jitter-late"]
+    assert np.array_equal(attack.update(knowledge(epoch=5)), UPDATES[0])
+    assert cosine(attack.update(knowledge(epoch=6)), MEAN) < -0.8
+
+
+def test_rhythms_go_over_and_over() -> None:
+    def phases(name: str) -> str:
+        return "".join(ATTACKS[name].phase(epoch).value for epoch in range(1, 8))
+
+    assert phases("sign-flip-jitter") == "AAAAAAA"
+    assert phases("sign-flip-jitter-alternating") == "AHAHAHA"
+    assert phases("sign-flip-jitter-bursts") == "AAHAAHA"
+    assert phases("sign-flip-jitter-skipping") == "AASAASA"
+    assert phases("sign-flip-jitter-late") == "HHHHHAA"
+    assert ATTACKS["sign-flip-jitter-skipping"].phase(3) is Phase.STAY_AWAY
+
+
+def reckoning(limit: float, asked: list[int]) -> Knowledge:
+    """Someone for whom accomplices are flagged as soon as one is farther than this from what it trained."""
+    own = [UPDATES[8], UPDATES[0]]
+
+    def forecast(candidates: list[np.ndarray]) -> Forecast:
+        asked.append(len(candidates))
+        far = max(norm(sent.astype(float) - honest) for sent, honest in zip(candidates, own, strict=True))
+        mean = np.mean([*UPDATES[1:4], *candidates], axis=0)
+        return Forecast(far > limit, mean.astype(np.int16))
+
+    return replace(knowledge(), accomplices=own, position=1, forecast=forecast)
+
+
+@pytest.mark.parametrize("name", ["sign-flip-adaptive", "alie-adaptive"])
+def test_who_adapts_goes_as_far_as_nobody_is_flagged_and_hardly_less(name: str) -> None:
+    asked: list[int] = []
+    limit = 0.5 * USUAL
+    sent = ATTACKS[name].update(reckoning(limit, asked)).astype(float)
+    assert 0.8 * limit < norm(sent - UPDATES[0]) <= limit
+    assert set(asked) == {2}
+    whole = ATTACKS[name].update(reckoning(1e9, [])).astype(float)
+    assert norm(whole - UPDATES[0]) > limit
+
+
+def test_who_is_flagged_whatever_it_does_sends_what_it_trained() -> None:
+    assert np.array_equal(ATTACKS["sign-flip-adaptive"].update(reckoning(-1, [])), UPDATES[0])
+
+
+@pytest.mark.parametrize("name", ["ipm-optimal", "alie-optimal"])
+def test_the_optimal_attacks_take_what_harms_a_plain_mean_most_which_is_all(name: str) -> None:
+    known = reckoning(0, [])
+    sent = ATTACKS[name].update(known).astype(float)
+    half = ATTACKS[name].update(replace(known, forecast=None)).astype(float)
+    assert norm(sent - MEAN) > 1.5 * norm(half - MEAN)
+
+
+def test_accomplices_that_reckon_alike_send_different_noise() -> None:
+    known = reckoning(0, [])
+    one, two = (ATTACKS["ipm-optimal"].update(replace(known, position=k)) for k in (0, 1))
+    assert 0.3 * USUAL < norm(one.astype(float) - two) < 0.6 * USUAL
+
+
+def test_framing_is_near_beyond_or_against_the_victim_or_its_last_update() -> None:
+    victim = UPDATES[1]
+    assert np.array_equal(ATTACKS["frame-copy"].update(knowledge()), victim)
+    assert not ATTACKS["frame-copy"].possible
+    assert 0.09 * USUAL < norm(ATTACKS["frame-mimic"].update(knowledge()).astype(float) - victim) < 0.11 * USUAL
+    assert cosine(ATTACKS["frame-oppose"].update(knowledge()), victim) < -0.95
+    assert cosine(ATTACKS["frame-repeat"].update(knowledge()), UPDATES[7]) > 0.95
+    beyond = ATTACKS["frame-extrapolate"].update(knowledge()).astype(float)
+    assert norm(beyond - MEAN) > 1.3 * norm(victim - MEAN)
+    assert norm(ATTACKS["shrink-median"].update(knowledge())) == pytest.approx(0.15 * norm(UPDATES[0]), rel=0.01)
+
+
+def test_jitter_is_measured_in_honest_lengths() -> None:
+    for name in ("sign-flip", "ipm", "alie", "mimic"):
+        for jitter in (0.6, 1.0):
+            plain, with_noise = (ATTACKS[each].update(knowledge()) for each in (name, f"{name}-jitter-{jitter}"))
+            assert norm(with_noise.astype(float) - plain) == pytest.approx(jitter * USUAL, rel=0.02)

@@ -14,7 +14,7 @@ import numpy as np
 
 from fedblocks.aggregation.fixed_point import Int16Array
 from fedblocks.rollup.actions import Reveal
-from fedblocks.training.attacks import Attack, Knowledge
+from fedblocks.training.attacks import Attack, Knowledge, Phase
 from fedblocks.training.client import CommitRound, FederatedClient, RoundTask
 from fedblocks.training.quantise import NonFiniteModel
 from fedblocks.training.update import LocalUpdate
@@ -59,6 +59,10 @@ class LocalEngine:
             if address not in self._members:
                 absent[address] = "is not in this process"
                 continue
+            attack = self._members[address].attack
+            if attack is not None and attack.phase(task.epoch) is Phase.STAY_AWAY:
+                absent[address] = "stays away"
+                continue
             try:
                 trained[address] = self._members[address].client.train(task)
             except NonFiniteModel as error:
@@ -86,16 +90,17 @@ class LocalEngine:
         if attack is None:
             return trained[address].update
         honest = [update.update for each, update in trained.items() if self._members[each].attack is None]
-        accomplices = [update.update for each, update in trained.items() if self._members[each].attack is attack]
+        accomplices = [each for each in trained if self._members[each].attack is attack]
         knowledge = Knowledge(
             own=trained[address].update,
             rng=np.random.default_rng([self._seed, task.epoch, int(address, 16) % (1 << 63)]),
             base=task.base,
             others=honest,
-            accomplices=accomplices,
+            accomplices=[trained[each].update for each in accomplices],
             last_delta=task.last_delta if task.epoch > 1 else None,
             own_last=self._revealed.get(address),
             others_last=[last for each, last in self._revealed.items() if each != address],
             epoch=task.epoch,
+            position=accomplices.index(address),
         )
         return attack.update(knowledge)

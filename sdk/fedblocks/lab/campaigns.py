@@ -16,6 +16,8 @@ from fedblocks.lab.settings import EASY, NO_ATTACK, PARTITIONS, SPECIAL_PARTITIO
 from fedblocks.training.attacks import ATTACKS
 
 SKEWS = ("iid", "0.5", "0.1")
+POSSIBLE = tuple(name for name, attack in ATTACKS.items() if attack.possible)
+"""What an attacker can do; what only a simulation grants can be played by its name."""
 DEMO_ATTACK = "sign-flip+gaussian+free-rider+disguised"
 
 
@@ -84,7 +86,7 @@ def _honest_stress() -> Iterator[Setting]:
 
 def _attacks() -> Iterator[Setting]:
     for partition, attackers in product((*SKEWS, "single-class"), (2, 3)):
-        for attack in ATTACKS:
+        for attack in POSSIBLE:
             yield Setting("fashion-mnist", "mlp", partition, 10, USUAL, 12, attack, attackers)
     for partition in (*SKEWS, "single-class"):
         yield Setting("fashion-mnist", "mlp", partition, 10, USUAL, 12)
@@ -99,7 +101,7 @@ def _attacks_wide() -> Iterator[Setting]:
     )
     for (data, model, clients, attackers), partition in product(cohorts, SKEWS):
         yield Setting(data, model, partition, clients, USUAL, 12)
-        for attack in ATTACKS:
+        for attack in POSSIBLE:
             yield Setting(data, model, partition, clients, USUAL, 12, attack, attackers)
 
 

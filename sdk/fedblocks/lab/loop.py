@@ -10,18 +10,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 
 import numpy as np
 
 from fedblocks.aggregation.fixed_point import Int16Array, Int32Array, apply_delta
-from fedblocks.aggregation.gram import gram
+from fedblocks.aggregation.gram import Gram, gram
 from fedblocks.aggregation.mean import weighted_delta
 from fedblocks.aggregation.verdicts import Carried, Judgement, judge
 from fedblocks.lab.division import divide
 from fedblocks.lab.margins import Margins
 from fedblocks.lab.settings import TRAININGS, Setting, data_of
 from fedblocks.seats import unpack_reasons
-from fedblocks.training.attacks import Attack, Knowledge
+from fedblocks.training.attacks.base import Attack, Forecast, Knowledge, Phase
 from fedblocks.training.cohort import ClientData, CohortTrainer
 from fedblocks.training.models import build_model
 from fedblocks.training.quantise import NonFiniteModel, model_to_vector
@@ -122,13 +123,16 @@ class Loop:
 
     def _epoch(self, epoch: int) -> None:
         gone = self.absent | unpack_reasons(self.carried.slash_reasons).keys()
-        present = [seat for seat in range(self.setting.clients) if seat not in gone]
+        away = {seat for seat, attack in self.cast.items() if attack.phase(epoch) is Phase.STAY_AWAY}
+        present = [seat for seat in range(self.setting.clients) if seat not in gone | away]
         own = dict(zip(present, self.trainer.train(self.base, epoch, present), strict=True))
         updates = np.zeros_like(self.last)
         for seat in present:
             updates[seat] = own[seat]
+        forecasts = Forecasts(self, updates.copy(), present)
+        for seat in present:
             if seat in self.cast:
-                updates[seat] = self.cast[seat].update(self._knowledge(seat, epoch, own))
+                updates[seat] = self.cast[seat].update(self._knowledge(seat, epoch, own, forecasts))
         weights: Sequence[int] = [int(seat in own) for seat in range(self.setting.clients)]
         if self.judged:
             weights = self._judge(epoch, updates, present)
@@ -139,23 +143,30 @@ class Loop:
         correct = evaluate(self.module, self.data.test_x, self.data.test_y, vector=self.base)
         self.seen.accuracies.append(round(correct / PARTS_PER_MILLION, 6))
 
-    def _knowledge(self, seat: int, epoch: int, own: Mapping[int, Int16Array]) -> Knowledge:
+    def _knowledge(self, seat: int, epoch: int, own: Mapping[int, Int16Array], forecasts: Forecasts) -> Knowledge:
+        accomplices = [other for other in own if other in self.cast]
         return Knowledge(
             own=own[seat],
             rng=self.sources[seat],
             base=self.base,
             others=[update for other, update in own.items() if other not in self.cast],
-            accomplices=[update for other, update in own.items() if other in self.cast],
+            accomplices=[own[other] for other in accomplices],
             last_delta=self.delta if epoch > 1 else None,
             own_last=self.last[seat] if seat in self.sent else None,
             others_last=[self.last[other] for other in own if other != seat and other in self.sent],
             epoch=epoch,
+            position=accomplices.index(seat),
+            forecast=forecasts.of,
         )
 
-    def _judge(self, epoch: int, updates: Int16Array, present: Sequence[int]) -> tuple[int, ...]:
+    def verdicts(self, updates: Int16Array, present: Sequence[int]) -> tuple[Gram, Judgement]:
+        """What the rules say of an epoch with these updates, int16[n, d]; nothing is carried on."""
         away = [seat for seat in range(self.setting.clients) if seat not in present]
         products = gram(updates, self.last, self.delta, self.base, away)
-        judgement = judge(products, dict.fromkeys(present, 1), self.carried, self.rules)
+        return products, judge(products, dict.fromkeys(present, 1), self.carried, self.rules)
+
+    def _judge(self, epoch: int, updates: Int16Array, present: Sequence[int]) -> tuple[int, ...]:
+        products, judgement = self.verdicts(updates, present)
         self._note(epoch, judgement)
         self.margins.add(products, judgement, self.rules, [seat for seat in present if seat not in self.cast])
         self.carried = judgement.carried
@@ -174,3 +185,36 @@ class Loop:
             if verdict.excluded:
                 record.excluded.append(epoch)
                 record.suspicions.update(each.name.lower() for each in verdict.suspicions)
+
+
+class Forecasts:
+    """What attackers reckon out about an epoch before they commit; accomplices who reckon the same share the work.
+
+    Args:
+        loop: the cohort, before the epoch.
+        updates: int16[n, d], what all would send if all were honest.
+        present: who takes part.
+    """
+
+    def __init__(self, loop: Loop, updates: Int16Array, present: Sequence[int]) -> None:
+        self._loop, self._updates, self._present = loop, updates, present
+        self._accomplices = [seat for seat in present if seat in loop.cast]
+        self._known: dict[bytes, Forecast] = {}
+
+    def of(self, candidates: Sequence[Int16Array]) -> Forecast:
+        """What would come of it if the accomplices sent these."""
+        key = blake2b(b"".join(each.tobytes() for each in candidates)).digest()
+        if key not in self._known:
+            updates = self._updates.copy()
+            updates[self._accomplices] = candidates
+            self._known[key] = self._reckon(updates)
+        return self._known[key]
+
+    def _reckon(self, updates: Int16Array) -> Forecast:
+        if not self._loop.judged:
+            weights = [int(seat in self._present) for seat in range(len(updates))]
+            return Forecast(False, weighted_delta(updates, weights))
+        _, judgement = self._loop.verdicts(updates, self._present)
+        mine = [judgement.verdicts[seat] for seat in self._accomplices]
+        flagged = any(each.excluded or each.evidence or each.suspicions for each in mine)
+        return Forecast(flagged, weighted_delta(updates, judgement.carried.weights))

@@ -24,7 +24,7 @@ from fedblocks.aggregation.fixed_point import Int16Array, Int32Array, Int64Array
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.training.datasets import Float32Array, LabelArray
 from fedblocks.training.job import LocalTraining
-from fedblocks.training.models import Residual
+from fedblocks.training.models import Residual, reproducible
 from fedblocks.training.quantise import NonFiniteModel, model_size
 from fedblocks.training.trainer import UnusableData, draw_batches, epoch_seed
 
@@ -97,7 +97,9 @@ class CohortTrainer:
             NonFiniteModel: if the model of one of them is no longer finite at the end; it names the client.
         """
         weights = self._stack(base, len(seats))
-        self._descend(weights, seats, *self._batches(epoch, seats))
+        # One thread, as a client: with more, small steps wait for one another.
+        with reproducible(epoch_seed(self._seed, "cohort", epoch)):
+            self._descend(weights, seats, *self._batches(epoch, seats))
         flat = torch.cat([each.detach().reshape(len(seats), -1) for each in weights.values()], dim=1)
         trained: npt.NDArray[np.float64] = flat.to(torch.float64).numpy()
         updates = np.empty((len(seats), self._d), dtype=np.int16)
