@@ -21,6 +21,14 @@ def fashion_mnist() -> Dataset:
         pytest.skip(str(missing))
 
 
+@pytest.fixture(scope="session")
+def letters() -> Dataset:
+    try:
+        return load_dataset("letters")
+    except DatasetMissing as missing:
+        pytest.skip(str(missing))
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20_260_731)

@@ -66,7 +66,7 @@ def test_the_head_of_a_data_set_is_a_smaller_one(digits: Dataset) -> None:
 def test_an_unknown_name_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(UnknownDataset, match=r"'cifar'.*fashion-mnist, digits"):
         load_dataset("cifar")
-    assert set(DATASETS) == {"fashion-mnist", "digits"}
+    assert set(DATASETS) == {"fashion-mnist", "digits", "letters"}
 
 
 def test_missing_files_are_reported_with_where_they_were_looked_for_and_how_to_get_them(tmp_path: Path) -> None:
@@ -129,3 +129,24 @@ def test_a_damaged_idx_file_is_refused(idx_file: Path, content: bytes, why: str)
     idx_file.write_bytes(content)
     with pytest.raises(DatasetDamaged, match=why):
         read_idx(idx_file, (6,))
+
+
+def test_the_letters_are_a_table_of_26_classes(letters: Dataset) -> None:
+    assert (letters.train_x.shape, letters.test_x.shape, letters.input_shape) == ((16_000, 16), (4_000, 16), (16,))
+    assert letters.train_x.dtype == np.float32
+    assert np.bincount(letters.train_y).min() > 500
+    assert letters.train_y[0] == ord("T") - ord("A")
+    assert abs(float(letters.train_x.mean())) < 0.01
+    assert float(letters.train_x.std()) == pytest.approx(1, abs=0.01)
+
+
+def test_missing_letters_name_their_package(tmp_path: Path) -> None:
+    with pytest.raises(DatasetMissing, match=r"letters is not in .*r-cran-mlbench.*make setup"):
+        load_dataset("letters", tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no such file", gzip.compress(b"RDX2\nX\n\0\0"), b"\xfd7zXZ\0\0"])
+def test_damaged_letters_are_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "LetterRecognition.rda").write_bytes(content)
+    with pytest.raises(DatasetDamaged, match=r"LetterRecognition\.rda is damaged"):
+        load_dataset("letters", tmp_path)

@@ -67,6 +67,10 @@ def _honest_core() -> Iterator[Setting]:
         yield Setting("digits", "resmlp", partition, 10, training)
     for partition in ("0.1", "mixed-1"):
         yield Setting("fashion-mnist", "cnn", partition, 10, EASY)
+    for model, training, partition in product(("logistic", "mlp", "resmlp"), (USUAL, EASY), ("iid", "0.5", "0.1")):
+        yield Setting("letters", model, partition, 10, training)
+    for clients, partition in product((8, 26, 64), ("iid", "0.5", "0.1")):
+        yield Setting("letters", "resmlp", partition, clients, USUAL)
 
 
 def _honest_stress() -> Iterator[Setting]:

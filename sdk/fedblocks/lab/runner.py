@@ -18,6 +18,7 @@ from pathlib import Path
 from fedblocks.lab.campaigns import Campaign
 from fedblocks.lab.lines import RESULTS, Line, adding, read
 from fedblocks.lab.runs import Run, play
+from fedblocks.training.datasets import load_dataset
 
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
@@ -91,8 +92,11 @@ def carry_out(
         how many were played.
 
     Raises:
+        DatasetMissing: if the files of a data set are not there; nothing is played then.
         ResultsNotWritten: if the results cannot be written.
     """
+    for name in {run.setting.data for run in todo}:
+        load_dataset(name)
     ends = None if minutes is None else time.monotonic() + 60 * minutes
     done = 0
     with adding(out / RESULTS) as add:

@@ -67,7 +67,7 @@ class DataConfig:
         "A .npz or .safetensors file with the arrays x, float[n, *shape], and y, integer[n].", None, example="data.npz"
     )
     dataset: str | None = setting(
-        "In place of a file: digits or fashion-mnist, to try things out.", None, example="digits"
+        "In place of a file: digits, fashion-mnist or letters, to try things out.", None, example="digits"
     )
     part: int = setting("Of a data set: which part is this client's, counted from 0.", 0, minimum=0)
     parts: int = setting("Of a data set: into how many parts it is divided.", 1, minimum=1)
@@ -94,7 +94,7 @@ class EvaluationConfig:
 
     file: Path | None = setting("A .npz or .safetensors file with the arrays x and y.", None, example="test.npz")
     dataset: str | None = setting(
-        "In place of a file: the test part of digits or fashion-mnist.", None, example="digits"
+        "In place of a file: the test part of digits, fashion-mnist or letters.", None, example="digits"
     )
 
     def __post_init__(self) -> None:

@@ -2,17 +2,21 @@
 
 **fashion-mnist** is 70,000 grey images of clothes, 28 by 28, in ten classes; Debian packages it, and the demo's
 set-up unpacks that package into ``.data/``. **digits** is 1,797 handwritten digits, 8 by 8, and comes with
-scikit-learn, so that it is always there. Nothing here downloads anything.
+scikit-learn, so that it is always there. **letters** is a table: 20,000 printed letters, distorted, each described by
+16 numbers, in 26 classes; Debian packages it with R's mlbench, and the set-up unpacks that too. Nothing here downloads
+anything.
 
-Images are scaled by constants, never by what a client's own data happen to be: two clients must see the same picture
-as the same numbers.
+Values are scaled by constants, never by what a client's own data happen to be: two clients must see the same sample as
+the same numbers.
 """
 
 from __future__ import annotations
 
 import gzip
+import lzma
 import math
 import struct
+import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,6 +43,12 @@ _SYSTEM = Path("/usr/share/datasets/fashion-mnist")
 _REPOSITORY = Path(__file__).resolve().parents[3]
 _DIGITS_TEST_EVERY = 6
 
+LETTERS_MEAN, LETTERS_STD = 5.9255, 2.9079
+_LETTERS_FILE, _LETTERS_TABLE, _LETTERS_SHAPE = "LetterRecognition.rda", "LetterRecognition", (20_000, 17)
+_LETTERS_TRAIN = 16_000
+_LETTERS_SYSTEM = Path("/usr/lib/R/site-library/mlbench/data")
+_PACKAGES = {"fashion-mnist": "dataset-fashion-mnist", "letters": "r-cran-mlbench"}
+
 
 class UnknownDataset(FedBlocksError, KeyError):
     """There is no data set of the name."""
@@ -56,7 +66,7 @@ class DatasetMissing(FedBlocksError, FileNotFoundError):
 
     def __init__(self, name: str, looked: Sequence[Path]) -> None:
         super().__init__(
-            f"{name} is not in {', '.join(str(path) for path in looked)}; install Debian's dataset-{name}, run "
+            f"{name} is not in {', '.join(str(path) for path in looked)}; install Debian's {_PACKAGES[name]}, run "
             "`make setup`, or say where its files are; the data set digits needs no files"
         )
         self.name, self.looked = name, tuple(looked)
@@ -72,14 +82,14 @@ class DatasetDamaged(FedBlocksError, ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images and their classes, for training and for testing.
+    """Samples and their classes, for training and for testing.
 
     Attributes:
         train_x: float32[n, *input_shape], normalised.
         train_y: int64[n], 0 to classes - 1.
         test_x: float32[m, *input_shape].
         test_y: int64[m].
-        input_shape: one sample's shape, channels first.
+        input_shape: one sample's shape; of an image, channels first.
         name: what :func:`load_dataset` knows it by.
     """
 
@@ -107,8 +117,8 @@ def load_dataset(name: str, root: Path | str | None = None) -> Dataset:
 
     Args:
         name: one of :data:`DATASETS`.
-        root: the folder with the files, when they are somewhere else than in ``.data/fashion-mnist`` under the
-            working directory or the repository, or where Debian's package puts them.
+        root: the folder with the files, when they are somewhere else than in ``.data`` under the working directory or
+            the repository (in a folder of the data set's name), or where Debian's package puts them.
 
     Raises:
         UnknownDataset: if there is none of the name.
@@ -119,6 +129,8 @@ def load_dataset(name: str, root: Path | str | None = None) -> Dataset:
         return _fashion_mnist(None if root is None else Path(root))
     if name == "digits":
         return _digits()
+    if name == "letters":
+        return _letters(None if root is None else Path(root))
     raise UnknownDataset(name)
 
 
@@ -163,7 +175,7 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
 
 
 def _fashion_mnist(root: Path | None) -> Dataset:
-    folder = _find_fashion_mnist(root)
+    folder = _find("fashion-mnist", [file for file, _ in _FASHION_MNIST_FILES.values()], _SYSTEM, root)
     raw = {part: read_idx(folder / name, shape) for part, (name, shape) in _FASHION_MNIST_FILES.items()}
     for part in ("train_y", "test_y"):
         if raw[part].max() > 9:
@@ -179,15 +191,41 @@ def _fashion_mnist(root: Path | None) -> Dataset:
     )
 
 
-def _find_fashion_mnist(root: Path | None) -> Path:
-    if root is not None:
-        places = [root]
-    else:
-        places = [Path.cwd() / ".data" / "fashion-mnist", _REPOSITORY / ".data" / "fashion-mnist", _SYSTEM]
+def _find(name: str, files: Sequence[str], system: Path, root: Path | None) -> Path:
+    places = [root] if root is not None else [Path.cwd() / ".data" / name, _REPOSITORY / ".data" / name, system]
     for place in places:
-        if all((place / name).is_file() for name, _ in _FASHION_MNIST_FILES.values()):
+        if all((place / file).is_file() for file in files):
             return place
-    raise DatasetMissing("fashion-mnist", list(dict.fromkeys(places)))
+    raise DatasetMissing(name, list(dict.fromkeys(places)))
+
+
+def _letters(root: Path | None) -> Dataset:
+    import rdata  # takes a second, which only this data set should cost
+
+    path = _find("letters", [_LETTERS_FILE], _LETTERS_SYSTEM, root) / _LETTERS_FILE
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about R's missing values, of which there are none
+            table = rdata.read_rda(path)[_LETTERS_TABLE]
+        if table.shape != _LETTERS_SHAPE:
+            raise DatasetDamaged(path, f"its table is {table.shape}, not {_LETTERS_SHAPE}")
+        values = table.iloc[:, 1:].to_numpy(np.float32)
+        labels = table.iloc[:, 0].cat.codes.to_numpy(np.int64)
+    except (ValueError, KeyError, EOFError, OSError, AttributeError, NotImplementedError, lzma.LZMAError) as error:
+        if isinstance(error, DatasetDamaged):
+            raise
+        raise DatasetDamaged(path, f"{type(error).__name__}: {error}") from error
+    scaled = (values - np.float32(LETTERS_MEAN)) / np.float32(LETTERS_STD)
+    # In no order, so that the customary division (the last 4,000 to test) is a fair one.
+    return Dataset(
+        train_x=scaled[:_LETTERS_TRAIN],
+        train_y=labels[:_LETTERS_TRAIN],
+        test_x=scaled[_LETTERS_TRAIN:],
+        test_y=labels[_LETTERS_TRAIN:],
+        input_shape=(16,),
+        classes=26,
+        name="letters",
+    )
 
 
 def _digits() -> Dataset:
@@ -221,5 +259,6 @@ def _normalised(images: npt.NDArray[np.generic], highest: float, mean: float, st
 DATASETS: Mapping[str, str] = {
     "fashion-mnist": "70,000 grey images of clothes, 28x28, ten classes (Xiao et al. 2017, MIT)",
     "digits": "1,797 handwritten digits, 8x8, ten classes (scikit-learn, after UCI)",
+    "letters": "a table: 20,000 letters by 16 numbers each, 26 classes (Frey and Slate 1991, UCI; mlbench)",
 }
 """The data sets and what they are."""
