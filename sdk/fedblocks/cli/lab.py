@@ -310,3 +310,38 @@ def _print(table: Table) -> None:
     print_table(table.headings, table.rows, right=[each for each in table.headings if each not in left])
     if table.note:
         click.echo(f"\n{table.note}")
+
+
+@lab.command()
+@out_option
+@_choosing
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder of the pictures.  [default: plots in the results' folder]",
+)
+@json_option
+def plot(
+    out: Path,
+    campaign: tuple[str, ...],
+    seeds: list[int] | None,
+    rules: dict[str, int],
+    to: Path | None,
+    as_json: bool,
+) -> None:
+    """Draw the results: accuracy over the epochs, who is left out and slashed when, points lost by attack and skew.
+
+    Prints the files that it has written.
+
+    \b
+    fedblocks lab plot --out results --campaign attacks --to pictures
+    """
+    from fedblocks.lab.plots import draw
+    from fedblocks.lab.results import select
+
+    written = draw(select(out, campaigns=campaign, seeds=seeds, rules=rules), to or out / "plots")
+    if as_json:
+        print_json([str(path) for path in written])
+    else:
+        for path in written:
+            click.echo(str(path))

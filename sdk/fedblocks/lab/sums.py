@@ -209,7 +209,5 @@ def _rank(value: object) -> tuple[int, float, str]:
     text = str(value)
     if text in (NO_ATTACK, "iid"):
         return 0, 0.0, text
-    try:
-        return 1, -float(text), ""
-    except ValueError:
-        return 2, 0.0, text
+    # Not every text that Python takes for a number is one: there is an attack "inf".
+    return (1, -float(text), "") if text[0].isdigit() else (2, 0.0, text)
