@@ -8,6 +8,7 @@ does.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from fedblocks.lab.settings import NO_ATTACK
 LAST_EPOCHS = 3
 """The accuracy of a run is the mean of these many last epochs."""
 FIFTH_LIMIT, TENTHS_LIMIT, CLEAN_LIMIT = 1.0, 2.0, 1.0
+_NUMBER = re.compile(r"\d+(\.\d+)?")
 _Z = 1.645
 """One-sided 95 %."""
 
@@ -210,4 +212,4 @@ def _rank(value: object) -> tuple[int, float, str]:
     if text in (NO_ATTACK, "iid"):
         return 0, 0.0, text
     # Not every text that Python takes for a number is one: there is an attack "inf".
-    return (1, -float(text), "") if text[0].isdigit() else (2, 0.0, text)
+    return (1, -float(text), "") if _NUMBER.fullmatch(text) else (2, 0.0, text)
