@@ -41,7 +41,7 @@ ROWS = (
     _timed("sign-flip-jitter", "late", Outcome.SLASHED, _R.RESPONSE),
     _timed("sign-flip-jitter", "alternating", _EXCLUDED),
     _timed("sign-flip-jitter", "bursts", _EXCLUDED),
-    _timed("sign-flip-jitter", "skipping", Outcome.SLASHED, _R.RESPONSE),
+    _timed("sign-flip-jitter", "skipping", _EXCLUDED),
     _timed("ipm-jitter", "late", Outcome.SLASHED, _R.RESPONSE),
     _timed("ipm-jitter", "alternating", _EXCLUDED),
     _timed("alie-jitter", "late", _EXCLUDED),
