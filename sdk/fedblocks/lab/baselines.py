@@ -7,7 +7,6 @@ attack and the rules. Each is a file of its own, named by the hash of what it wa
 from __future__ import annotations
 
 import json
-import os
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +16,7 @@ from fedblocks.lab.fingerprint import fingerprint
 from fedblocks.lab.lines import ResultsNotWritten
 from fedblocks.lab.loop import Loop
 from fedblocks.lab.settings import Setting
+from fedblocks.storage.files import replace_file
 
 FOLDER = "baselines"
 _MODULES = (
@@ -61,11 +61,7 @@ def baseline(setting: Setting, seed: int, absent: int, folder: Path) -> dict[str
 
 
 def _write(path: Path, text: str) -> None:
-    # Whole or not at all: another process may read it, or be writing the same.
-    part = path.with_suffix(f".{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        replace_file(path, text.encode())  # whole: another process may read it, or be writing the same
     except OSError as error:
         raise ResultsNotWritten(path, error.strerror or str(error)) from error

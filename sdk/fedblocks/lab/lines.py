@@ -97,6 +97,8 @@ def read(path: Path) -> Iterator[Line]:
 def adding(path: Path) -> Iterator[Callable[[Line], None]]:
     """A function that adds one line to a file of results, whole and at once.
 
+    Two campaigns can add to one file at the same time, and nothing is forced to the disk: a lost run is played again.
+
     Raises:
         ResultsNotWritten: if the file cannot be made or written.
     """
