@@ -17,12 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
 
-from fedblocks.aggregation import kernels
+from fedblocks.aggregation import gram_routes, kernels
 from fedblocks.aggregation.fixed_point import (
     MAX_VALUES,
     Int16Array,
@@ -31,20 +30,11 @@ from fedblocks.aggregation.fixed_point import (
     WrongVector,
     check_vector,
 )
+from fedblocks.aggregation.gram_routes import GramRoute
 from fedblocks.types import MAX_COHORT
-
-LEAF_VALUES = kernels.BLOCK_VALUES
-"""Values between two running sums."""
 
 _HALF = 32
 _LOW_HALF = (1 << _HALF) - 1
-
-
-class GramRoute(Enum):
-    """How inner products are worked out; every route gives the same bits."""
-
-    NUMBA = "numba"
-    NUMPY = "numpy"
 
 
 @dataclass(frozen=True)
@@ -141,50 +131,13 @@ class RunningGram:
         )
 
 
-def _leaf_products_numpy(left: Int16Array, right: Int16Array) -> Int64Array:
-    """Inner products leaf by leaf, through float64: exact because 4,096 products of 2**30 stay far below 2**53."""
-    starts = range(0, left.shape[1], LEAF_VALUES)
-    products = np.empty((len(starts), left.shape[0], right.shape[0]), dtype=np.int64)
-    for leaf, start in enumerate(starts):
-        a = left[:, start : start + LEAF_VALUES].astype(np.float64)
-        b = right[:, start : start + LEAF_VALUES].astype(np.float64)
-        products[leaf] = a @ b.T
-    return products
-
-
-def _leaf_norms_numpy(rows: Int16Array) -> Int64Array:
-    return np.stack([_leaf_products_numpy(row[None], row[None])[:, 0, 0] for row in rows], axis=1)
-
-
-def _moved(updates: Int16Array, last_updates: Int16Array, absent: Sequence[int]) -> Int16Array:
-    """x: the updates, with the last one in the seat of who is absent."""
-    if not absent:
-        return updates
-    moved = updates.copy()
-    moved[list(absent)] = last_updates[list(absent)]
-    return moved
-
-
-def _leaf_gram_numpy(
-    updates: Int16Array, last_updates: Int16Array, last_delta: Int16Array, base: Int32Array, absent: Sequence[int]
-) -> tuple[Int64Array, Int64Array, Int64Array]:
-    """As kernels.leaf_gram."""
-    moved = _moved(updates, last_updates, absent)
-    others = (updates, last_updates, last_delta[None, :])
-    rows = np.concatenate([_leaf_products_numpy(moved, other) for other in others], axis=2)
-    norms = np.concatenate([_leaf_norms_numpy(last_updates), _leaf_norms_numpy(last_delta[None, :])], axis=1)
-    starts = np.arange(0, len(base), LEAF_VALUES)
-    along = np.stack([np.add.reduceat(row.astype(np.int64) * base, starts) for row in moved], axis=1)
-    return rows, norms, along
-
-
 def running_gram(
     updates: Int16Array,
     last_updates: Int16Array,
     last_delta: Int16Array,
     base: Int32Array,
     absent: Sequence[int] = (),
-    route: GramRoute = GramRoute.NUMBA,
+    route: GramRoute | None = None,
 ) -> RunningGram:
     """Work out all inner products of an epoch, as running sums.
 
@@ -194,7 +147,7 @@ def running_gram(
         last_delta: int16[d], g, zeros in the first epoch.
         base: int32[d], w, the model that the cohort trained from.
         absent: the seats that did not take part.
-        route: how; the result does not depend on it.
+        route: how; the result does not depend on it. The fastest one if None.
 
     Raises:
         WrongVector: if a dtype or shape is another, n exceeds 64 or d exceeds 2**30.
@@ -202,10 +155,8 @@ def running_gram(
     n, _ = _checked(updates, last_updates, last_delta, base)
     seats = np.arange(n)
     gone: npt.NDArray[np.intp] = np.array(absent, dtype=np.intp)
-    if route is GramRoute.NUMPY:
-        rows, norms, along = _leaf_gram_numpy(updates, last_updates, last_delta, base, absent)
-    else:
-        rows, norms, along = kernels.leaf_gram(updates, last_updates, last_delta, base, ~np.isin(seats, gone))
+    present = ~np.isin(seats, gone)
+    rows, norms, along = gram_routes.leaf_gram(updates, last_updates, last_delta, base, present, route)
 
     common: Int64Array = np.empty((len(rows), 3 * n + 1), dtype=np.int64)
     common[:, :n] = rows[:, seats, seats]
@@ -230,7 +181,7 @@ def gram(
     last_delta: Int16Array,
     base: Int32Array,
     absent: Sequence[int] = (),
-    route: GramRoute = GramRoute.NUMBA,
+    route: GramRoute | None = None,
 ) -> Gram:
     """All inner products of an epoch; arguments and errors as for :func:`running_gram`.
 

@@ -7,10 +7,12 @@ the cohort is to bear. Here every score is an exact integer, so that the ranking
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isqrt
 
+from fedblocks.aggregation.fixed_point import Int16Array
 from fedblocks.aggregation.gram import Gram
+from fedblocks.aggregation.gram_routes import GramRoute, exact_gram, squared_distances
 
 COSINE_SCALE = 1 << 30
 """Cosines that need a value, and not only a comparison, are in units of 2**-30."""
@@ -41,6 +43,38 @@ def lower_median(values: Sequence[int]) -> int:
     return sorted(values)[(len(values) - 1) // 2]
 
 
+def _nearest_sums(seats: Sequence[int], count: int, distance: Callable[[int, int], int]) -> dict[int, int]:
+    """By seat, the sum of the `count` smallest distances to others."""
+    return {a: sum(sorted(distance(a, b) for b in seats if b != a)[:count]) for a in seats}
+
+
+def exact_krum_scores(updates: Int16Array, attackers: int | None = None, route: GramRoute | None = None) -> list[int]:
+    """The Krum scores of n updates, straight from their values; the lowest is the most central one.
+
+    Args:
+        updates: int16[n, d], as for :func:`fedblocks.aggregation.gram_routes.exact_gram`.
+        attackers: f, how many the cohort is to bear; what it bears (:func:`tolerated`) if None.
+        route: how inner products are taken; the result does not depend on it.
+
+    Returns:
+        n integers, in units of the square of one unit of the updates.
+
+    Raises:
+        WrongVector: if the dtype or the shape is another.
+        ValueError: if f is below zero.
+
+    >>> import numpy as np
+    >>> exact_krum_scores(np.array([[0, 0], [0, 1], [1, 0], [90, 90]], dtype=np.int16))
+    [1, 1, 1, 16021]
+    """
+    if attackers is not None and attackers < 0:
+        raise ValueError(f"the number of attackers must be 0 or above, not {attackers}")
+    distances = squared_distances(exact_gram(updates, route)).tolist()
+    n = len(distances)
+    count = neighbours(n) if attackers is None else max(0, n - attackers - 2)
+    return list(_nearest_sums(range(n), count, lambda a, b: distances[a][b]).values())
+
+
 def krum_scores(gram: Gram, seats: Sequence[int]) -> dict[int, int]:
     """The Krum score of each of some seats among one another.
 
@@ -49,8 +83,7 @@ def krum_scores(gram: Gram, seats: Sequence[int]) -> dict[int, int]:
     Returns:
         By seat, an integer below 2**68.
     """
-    count = neighbours(len(seats))
-    return {a: sum(sorted(gram.distance(a, b) for b in seats if b != a)[:count]) for a in seats}
+    return _nearest_sums(seats, neighbours(len(seats)), gram.distance)
 
 
 def cosine(product: int, norm_a: int, norm_b: int) -> int:
@@ -71,12 +104,11 @@ def normalised_krum_scores(gram: Gram, seats: Sequence[int]) -> dict[int, int]:
 
     The squared distance of two unit vectors is 2 - 2 cos, here in units of 2**-30.
     """
-    count = neighbours(len(seats))
 
     def distance(a: int, b: int) -> int:
         return 2 * COSINE_SCALE - 2 * cosine(gram.updates[a][b], gram.norms[a], gram.norms[b])
 
-    return {a: sum(sorted(distance(a, b) for b in seats if b != a)[:count]) for a in seats}
+    return _nearest_sums(seats, neighbours(len(seats)), distance)
 
 
 def model_correlation(gram: Gram, seat: int) -> int:
