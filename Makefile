@@ -14,7 +14,7 @@ DATA_STAMP := .data/.fetched
 SYSTEM_STAMP := .data/.system
 MERMAID := .build/mermaid/mermaid.min.js
 
-.PHONY: help setup flower demo docs docs-serve test lint types unit fuzz adversary mutants network chaos gas proof-costs coverage check abi vectors format constraints clean detection bench bench-monitor bench-service
+.PHONY: help setup flower demo docs docs-serve test lint types unit fuzz adversary mutants network chaos gas proof-costs coverage check abi vectors format constraints clean detection bench bench-trends bench-monitor bench-service
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -98,8 +98,12 @@ detection: setup ## Measure the rules again (hours; ARGS="--seeds 1020 --minutes
 	$(BIN)/fedblocks lab run honest-core honest-stress attacks demo --undefended --out .cache/detection $(ARGS)
 	$(BIN)/fedblocks lab tables --markdown --out .cache/detection
 
-bench: $(PY_STAMP) ## Measure what the commitments cost beside Flower's MultiKrum (minutes; ARGS=--huge for d = 10^8)
-	$(BIN)/python benchmarks/commitments.py $(ARGS)
+bench: $(PY_STAMP) ## Measure beside byzfl, byzpy, Flower and the machine's limits, on an idle machine (minutes; ARGS=--huge for d = 10^8)
+	$(BIN)/python benchmarks/bench.py $(ARGS)
+
+bench-trends: $(PY_STAMP) ## Measure the loops over values, and compare with the last time on this machine
+	$(BIN)/pytest benchmarks/trends -n 0 -o addopts="-p no:ape_test --import-mode=importlib" --benchmark-storage=.cache/benchmarks/trends \
+	  --benchmark-autosave --benchmark-warmup=on $(if $(wildcard .cache/benchmarks/trends/*),--benchmark-compare) $(ARGS)
 
 bench-service: $(PY_STAMP) ## Measure how fast a node answers while updates come in (needs wrk)
 	$(BIN)/python benchmarks/service.py --output docs/benchmarks/service.json

@@ -1,6 +1,6 @@
 """Updates such as a cohort trains, and what it takes to measure a function alone in its process.
 
-Imported by processes of commitments.py, some of which run in an environment without FedBlocks: numpy is all there is.
+Imported by the workers of `make bench`, some of which run in an environment without FedBlocks: numpy is all there is.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Run = Callable[[int], object]
+"""What is measured, given the number of the repeat; where it returns a dict, that is how long its parts took."""
+
+STORED = Path(__file__).resolve().parents[1] / ".cache" / "benchmarks"
 SCALE = 1 << 14
 COMMON, OWN = 0.004, 0.006
 """Standard deviations of what all updates have in common and of what is a client's own: those of the demo's models."""
@@ -32,6 +36,18 @@ def updates(n: int, d: int, epoch: int) -> NDArray[np.int16]:
     return cohort
 
 
+def stored_updates(n: int, d: int, epoch: int) -> NDArray[np.int16]:
+    """The same, from the disk where another worker has drawn them already."""
+    path = STORED / f"updates-{n}-{d}-{epoch}.npy"
+    if not path.exists():
+        STORED.mkdir(parents=True, exist_ok=True)
+        drawn = path.with_suffix(".part.npy")
+        np.save(drawn, updates(n, d, epoch))
+        drawn.replace(path)
+    stored: NDArray[np.int16] = np.load(path)
+    return stored
+
+
 def model(d: int) -> NDArray[np.int32]:
     """int32[d]: the model that training starts from."""
     values = np.random.default_rng(7).standard_normal(d, dtype=np.float32)
@@ -39,13 +55,14 @@ def model(d: int) -> NDArray[np.int32]:
     return np.rint(values, out=values).astype(np.int32)
 
 
-def measure(run: Callable[[int], dict[str, float] | None], repeats: int, *, warm: bool = True) -> None:
+def measure(run: Run, repeats: int, *, warm: bool = True, said: Callable[[], dict[str, Any]] = dict) -> None:
     """Print as JSON how long `run` takes, and how much memory above what was there before.
 
     Args:
-        run: what is measured, given the number of the repeat; may return how long its parts took.
+        run: what is measured.
         repeats: how often, after once that does not count.
         warm: whether there is one that does not count.
+        said: what else is printed; worked out after everything is measured.
     """
     if warm:
         run(-1)
@@ -57,10 +74,11 @@ def measure(run: Callable[[int], dict[str, float] | None], repeats: int, *, warm
     for repeat in range(repeats):
         start = time.perf_counter()
         parts = run(repeat)
-        lines.append({"seconds": time.perf_counter() - start} | (parts or {}))
+        lines.append({"seconds": time.perf_counter() - start} | (parts if isinstance(parts, dict) else {}))
+        del parts
     peak = _status("VmHWM")
     result: dict[str, Any] = {"repeats": lines, "inputs_mib": before, "peak_mib": peak, "above_mib": peak - before}
-    print(json.dumps(result))
+    print(json.dumps(result | said()))
 
 
 def _status(name: str) -> int:

@@ -1,38 +1,21 @@
-"""What the commitments of an epoch cost, beside Flower's MultiKrum; the figures of docs/benchmarks.md.
-
-    python benchmarks/commitments.py
-    python benchmarks/commitments.py --huge
-    python benchmarks/commitments.py --tables
-
-Every method runs alone in a process of its own, the methods take turns, and each size is gone through several times, so
-that a machine that others use too is as slow for one as for the other. Compare ratios; seconds are this machine's.
-Flower is installed at an exact version into an environment of its own under ``.cache``.
-"""
+"""What the commitments of an epoch cost, and a whole verifiable epoch, beside Flower's MultiKrum."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
-import venv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
-from cohort import measure, model, updates
+from cohort import STORED, measure, model, stored_updates
 from eth_account import Account
 from numpy.typing import NDArray
+from turns import Method, between
 
 from fedblocks.aggregation.rules import Rules
 from fedblocks.chain.signers import LocalSigner
@@ -48,21 +31,25 @@ from fedblocks.rollup.store import RollupStore
 from fedblocks.rollup.vectors import subtree_roots, vector_root
 from fedblocks.types import Address, InstanceId, Seat
 
-ROOT = Path(__file__).resolve().parents[1]
-CACHE = ROOT / ".cache" / "commitments"
-FLOWER = "flwr==1.41.0"
+CACHE = STORED / "stores"
 SIZES = ((10, 10_000_000), (10, 1_000_000), (32, 1_000_000), (64, 1_000_000))
 HUGE = (10, 100_000_000)
-ROUNDS, REPEATS = 2, 3
+REPEATS = 3
 SAMPLES = 100
 METRIC = 500_000
 METHODS = {
-    "commitments": "all commitments, from updates in memory",
-    "replay": "replay by a watcher, from published data in memory",
-    "aggregator": "the aggregator, from reveals to a stored epoch",
-    "watcher": "a watcher, from stored blobs",
-    "multikrum": "Flower's MultiKrum",
+    "commitments": Method("all commitments, from updates in memory", None, "commitments.py"),
+    "replay": Method("replay by a watcher, from published data in memory", None, "commitments.py"),
+    "aggregator": Method("the aggregator, from reveals to a stored epoch", None, "commitments.py"),
+    "watcher": Method("a watcher, from stored blobs", None, "commitments.py"),
+    "multikrum": Method("Flower's MultiKrum", "flwr", "peers.py"),
 }
+ALONE = {"huge": Method("all commitments, once, d = 10^8", None, "commitments.py")}
+
+
+def repeats(method: str) -> int:
+    """Storing is measured less often: it takes longest, and longest to prepare."""
+    return 1 if method == "aggregator" else REPEATS
 
 
 # The epoch that is measured.
@@ -89,7 +76,7 @@ class Cohort:
         """What every client reveals, the rows of a matrix; nothing of it has been hashed."""
         return [
             Reveal(Seat(seat), update, SAMPLES, keccak256(b"salt %d %d" % (epoch, seat)))
-            for seat, update in enumerate(updates(self.n, self.d, epoch) if matrix is None else matrix)
+            for seat, update in enumerate(stored_updates(self.n, self.d, epoch) if matrix is None else matrix)
         ]
 
     def sign(self, state: RollupState, reveals: Sequence[Reveal]) -> dict[Seat, tuple[CommitUpdate, bytes]]:
@@ -141,13 +128,13 @@ class Prepared:
     def of(cls, n: int, d: int) -> Prepared:
         cohort = Cohort(n, d)
         genesis = RollupState.genesis(cohort.context, cohort.genesis)
-        matrix = updates(n, d, 1)
+        matrix = stored_updates(n, d, 1)
         first = cohort.reveals(1, matrix)
         commits = commits_of(cohort.sign(genesis, first))
         transition = execute(cohort.context, genesis, 0, commits, cohort.submissions(commits, first, matrix))
         header = transition.seal(cohort.context, genesis, METRIC, bytes(32))
         state, previous = transition.after(header), PreviousEpoch.of(header, transition.data)
-        matrix = updates(n, d, 2)
+        matrix = stored_updates(n, d, 2)
         reveals = cohort.reveals(2, matrix)
         return cls(cohort, state, previous, commits_of(cohort.sign(state, reveals)), matrix, reveals)
 
@@ -261,121 +248,34 @@ WORKERS: dict[str, Callable[[int, int, int], None]] = {
 }
 
 
-# Running them.
-
-
-def flower() -> Path:
-    """The interpreter of an environment with Flower, made when it is not there."""
-    home = CACHE / FLOWER.replace("==", "-")
-    python = home / "bin" / "python"
-    done = home / ".installed"
-    if not done.exists():
-        shutil.rmtree(home, ignore_errors=True)
-        venv.create(home, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", FLOWER], check=True)
-        done.touch()
-    return python
-
-
-def run(method: str, n: int, d: int, repeats: int) -> dict[str, Any]:
-    """Measure one method in a new process."""
-    here = Path(__file__).resolve()
-    command = (
-        [str(flower()), str(here.with_name("multikrum.py"))]
-        if method == "multikrum"
-        else [sys.executable, str(here), "--worker", method]
-    )
-    done = subprocess.run([*command, str(n), str(d), str(repeats)], stdout=subprocess.PIPE, text=True, check=True)
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
-
-
-def measure_sizes(sizes: Sequence[tuple[int, int]], rounds: int) -> Iterator[list[dict[str, Any]]]:
-    """All methods on all sizes, in turns; what has been measured so far, whenever a size has been gone through."""
-    runs: dict[tuple[int, int], dict[str, list[dict[str, Any]]]] = {}
-    for turn in range(rounds):
-        for n, d in sizes:
-            own = runs.setdefault((n, d), {method: [] for method in METHODS})
-            for method in METHODS:
-                # Storing is measured less often: it takes longest, and longest to prepare.
-                own[method].append(run(method, n, d, 1 if method == "aggregator" else REPEATS))
-                shown = median(line["seconds"] for line in own[method][-1]["repeats"])
-                print(f"n={n} d={d} turn {turn + 1}/{rounds} {method}: {shown:.3f} s", flush=True)
-            yield [
-                {
-                    "n": n,
-                    "d": d,
-                    "load": round(os.getloadavg()[0], 1),
-                    "methods": {method: _summed(each) for method, each in own.items()},
-                }
-                for (n, d), own in runs.items()
-            ]
-
-
-def _summed(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The medians over all repeats of all turns, and every time that was measured."""
-    lines = [line for each in runs for line in each["repeats"]]
-    parts = {name: round(median(line[name] for line in lines), 4) for name in lines[0]}
-    return parts | {
-        "above_mib": max(each["above_mib"] for each in runs),
-        "peak_mib": max(each["peak_mib"] for each in runs),
-        "all_seconds": [round(line["seconds"], 4) for line in lines],
-    }
-
-
-def machine() -> dict[str, Any]:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    flags = next(line for line in lines if line.startswith("flags")).split()
-    installed = subprocess.run(
-        [flower(), "-c", "from importlib.metadata import version as v; print(v('flwr'), v('numpy'))"],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    flwr, its_numpy = installed.stdout.split()
-    return {
-        "cpu": next(line for line in lines if line.startswith("model name")).split(": ", 1)[1],
-        "threads": len(os.sched_getaffinity(0)),
-        "avx512": "avx512bw" in flags,
-        "python": platform.python_version(),
-        "numpy": version("numpy"),
-        "numba": version("numba"),
-        "flwr": flwr,
-        "numpy of flwr": its_numpy,
-    }
-
-
 # Tables.
 
 
-def tables(result: dict[str, Any]) -> Iterator[str]:
+def tables(result: Mapping[str, Any]) -> Iterator[str]:
     """Medians, the fastest repeats, their ratios, and memory."""
-    for told, of in (
-        ("median", lambda each: each["seconds"]),
-        ("fastest", lambda each: min(each["all_seconds"])),
+    quotients = (("commitments", "multikrum"), ("replay", "commitments"), ("watcher", "aggregator"))
+    for title, told in (
+        ("Median", lambda each: each["seconds"]),
+        ("Fastest", lambda each: min(each["all_seconds"])),
     ):
-        yield f"\n### {told}\n"
-        ratios = "commitments : multikrum | replay : commitments | watcher : aggregator"
-        yield f"| n | d | {' | '.join(METHODS)} | {ratios} |"
-        yield "|---|---|" + "---|" * (len(METHODS) + 3)
+        yield f"\n### {title}\n"
+        yield f"| n | d | {' | '.join(METHODS)} | {' | '.join(f'{a} : {b}' for a, b in quotients)} |"
+        yield "|---|---|" + "---|" * (len(METHODS) + len(quotients))
         for row in result["sizes"]:
-            seconds = {method: of(row["methods"][method]) for method in METHODS}
-            quotients = (
-                seconds["commitments"] / seconds["multikrum"],
-                seconds["replay"] / seconds["commitments"],
-                seconds["watcher"] / seconds["aggregator"],
-            )
-            cells = [f"{each:.3f} s" for each in seconds.values()] + [f"{each:.2f}" for each in quotients]
+            methods = row["methods"]
+            cells = [f"{told(methods[name]):.3f} s" if name in methods else "-" for name in METHODS]
+            cells += [between(told, row, above, below) for above, below in quotients]
             yield f"| {row['n']} | {row['d']:,} | {' | '.join(cells)} |"
-    yield "\n### memory above the inputs\n"
+    yield "\n### Memory above the inputs\n"
     yield f"| n | d | {' | '.join(METHODS)} |"
     yield "|---|---|" + "---|" * len(METHODS)
     for row in result["sizes"]:
-        cells = [f"{row['methods'][method]['above_mib']:,} MiB" for method in METHODS]
+        methods = row["methods"]
+        cells = [f"{methods[name]['above_mib']:,} MiB" if name in methods else "-" for name in METHODS]
         yield f"| {row['n']} | {row['d']:,} | {' | '.join(cells)} |"
 
 
-def plot(result: dict[str, Any], path: Path) -> None:
+def plot(result: Mapping[str, Any], path: Path) -> None:
     """Seconds of all methods, one group of bars for each size."""
     import matplotlib as mpl
 
@@ -385,55 +285,18 @@ def plot(result: dict[str, Any], path: Path) -> None:
     rows = result["sizes"]
     figure, axes = pyplot.subplots(figsize=(9, 4))
     width = 0.8 / len(METHODS)
-    for index, (method, told) in enumerate(METHODS.items()):
-        places = np.arange(len(rows)) + (index - (len(METHODS) - 1) / 2) * width
-        axes.bar(places, [row["methods"][method]["seconds"] for row in rows], width, label=told)
+    for index, (name, method) in enumerate(METHODS.items()):
+        own = [(at, row["methods"][name]["seconds"]) for at, row in enumerate(rows) if name in row["methods"]]
+        places = [at + (index - (len(METHODS) - 1) / 2) * width for at, _ in own]
+        axes.bar(places, [seconds for _, seconds in own], width, label=method.told)
     axes.set_xticks(range(len(rows)), [f"n = {row['n']}\nd = {row['d']:,}" for row in rows])
     axes.set_yscale("log")
     axes.set_ylabel("seconds, median")
     axes.legend(fontsize="small")
     figure.tight_layout()
     figure.savefig(path, dpi=120)
-
-
-def _parse_sizes(text: str) -> list[tuple[int, int]]:
-    return [(int(n), int(d)) for n, _, d in (each.partition("x") for each in text.split(","))]
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks", help="folder for the results")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each size is gone through")
-    parser.add_argument("--sizes", type=_parse_sizes, default=SIZES, help="such as 10x10000000,64x1000000")
-    parser.add_argument("--huge", action="store_true", help="n = 10, d = 10^8 alone, once, for its memory")
-    parser.add_argument("--tables", action="store_true", help="print the tables of stored results")
-    parser.add_argument("--worker", nargs=4, metavar=("METHOD", "N", "D", "REPEATS"), help=argparse.SUPPRESS)
-    chosen = parser.parse_args(arguments)
-    if chosen.worker:
-        method, *numbers = chosen.worker
-        WORKERS[method](*(int(each) for each in numbers))
-        return 0
-    path = chosen.out / "commitments.json"
-    result = json.loads(path.read_text()) if path.exists() else {}
-    if not chosen.tables:
-        chosen.out.mkdir(parents=True, exist_ok=True)
-        if chosen.huge:
-            n, d = HUGE
-            result["huge"] = {"n": n, "d": d} | _summed([run("huge", n, d, 1)])
-            print(json.dumps(result["huge"]))
-        else:
-            result["machine"] = machine()
-            kept = [row for row in result.get("sizes", []) if (row["n"], row["d"]) not in chosen.sizes]
-            for rows in measure_sizes(chosen.sizes, chosen.rounds):
-                # A measurement that is stopped leaves what it has.
-                result["sizes"] = sorted(kept + rows, key=lambda row: (row["n"], row["d"]))
-                path.write_text(json.dumps(result, indent=1) + "\n")
-        path.write_text(json.dumps(result, indent=1) + "\n")
-    if "sizes" in result:
-        plot(result, chosen.out / "commitments.png")
-        print("\n".join(tables(result)))
-    return 0
+    pyplot.close(figure)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    WORKERS[sys.argv[2]](*(int(each) for each in sys.argv[3:6]))

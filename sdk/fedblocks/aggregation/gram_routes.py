@@ -56,7 +56,7 @@ def exact_gram(updates: Int16Array, route: GramRoute | None = None) -> Int64Arra
     """The Gram matrix of n updates, exactly: all their inner products, of which every squared distance follows.
 
     Args:
-        updates: int16[n, d]: fixed point (:func:`fedblocks.aggregation.fixed_point.quantise_update`) or any other integers;
+        updates: int16[n, d]: fixed point (:func:`~fedblocks.aggregation.fixed_point.quantise_update`) or any other;
             n is not bounded, d is at most 2**30. A contiguous matrix is not copied.
         route: how; the result does not depend on it. The fastest one if None.
 
