@@ -76,7 +76,8 @@ def exact_gram(updates: Int16Array, route: GramRoute | None = None) -> Int64Arra
     route = chosen_route(n) if route is None else route
     if route is GramRoute.NUMBA:
         most = 1 << max(10, (d // 64).bit_length())
-        return inner_products.whole_gram(_readable(updates), inner_products.block_values(n, min(most, 1 << 14)))
+        values = inner_products.block_values(n, min(most, inner_products.MOST_VALUES))
+        return inner_products.whole_gram(_readable(updates), values, inner_products.gram_parts(n))
     total: Int64Array = np.zeros((n, n), dtype=np.int64)
     width = min(d, _EXACT_VALUES, max(LEAF_VALUES, (1 << 24) // n))
     for start in range(0, d, width):

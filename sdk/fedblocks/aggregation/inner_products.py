@@ -8,8 +8,8 @@ as what accumulates into int64; but int32 overflows. So the values of a block ar
 from the largest ones follows how many products the sums in int32 bear, and after so many they are moved to int64. Small
 values, which is what training gives, are moved once a block. The results are the same bits.
 
-Every value is read from memory once. A block of all rows is copied side by side into the second-level cache, aligned,
-zeros after the last value; there *tiles* of up to four rows by four are taken, whose sums stay in registers.
+Every value is read from memory once. A block of all rows comes into the second-level cache, copied side by side where
+there are many; there *tiles* of up to four rows by four are taken, whose sums stay in registers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import njit, prange, types
+from numba import get_num_threads, njit, prange, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -43,10 +43,15 @@ _PADDING = 32
 
 _LINE_BYTES = 64
 
+_IN_PLACE = 16
+"""So few rows are not copied: every one is read for a tile so seldom that its place in memory is good enough."""
+
 _CACHE_BYTES = 7 << 17
 """What the rows of a block may occupy: most of a second-level cache of a megabyte."""
 
-_MOST_VALUES, _LEAST_VALUES = 1 << 14, 1 << 8
+_SUMS_BYTES = 1 << 23
+
+MOST_VALUES, _LEAST_VALUES = 1 << 14, 1 << 8
 """Values of a row in a block, where no leaf says how many."""
 
 _TASKS = 64
@@ -87,12 +92,13 @@ def _tile(pairs: Sequence[tuple[int, int]], *, same: bool) -> Any:
         same: whether rows and columns are the same ones; then j is not looked at.
 
     Returns:
-        ``tile(block, i, j, steps, flush, out)``: over the first `steps` vectors of int16[rows, values] on cache lines;
-        `flush` steps are within _NARROW_LIMIT. Writes the products to int64 `out`, of a multiple of eight.
+        ``tile(rows, stride, i, j, steps, flush, out)``: over the first `steps` vectors of int16 rows that begin at the
+        address `rows`, every `stride` values; `flush` steps are within _NARROW_LIMIT. Writes the products to int64
+        `out`, of a multiple of eight.
     """
 
-    def code(typing_context, block, i, j, steps, flush, out):  # type: ignore[no-untyped-def]
-        return types.void(block, i, j, steps, flush, out), generate
+    def code(typing_context, rows, stride, i, j, steps, flush, out):  # type: ignore[no-untyped-def]
+        return types.void(rows, stride, i, j, steps, flush, out), generate
 
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         lanes = _VECTOR // 2
@@ -101,13 +107,12 @@ def _tile(pairs: Sequence[tuple[int, int]], *, same: bool) -> Any:
         narrow, wide = ir.VectorType(int32, lanes), ir.VectorType(int64, _SUMS)
         neighbours = [ir.Constant(narrow, [2 * lane + side for lane in range(lanes)]) for side in (0, 1)]
         shift = ir.Constant(wide, [32] * _SUMS)
-        block = context.make_array(signature.args[0])(context, builder, arguments[0])
-        i, j, steps, flush = (
+        address, stride, i, j, steps, flush = (
             context.cast(builder, value, kind, types.int64)
-            for value, kind in zip(arguments[1:5], signature.args[1:5], strict=True)
+            for value, kind in zip(arguments[:6], signature.args[:6], strict=True)
         )
-        stride = builder.udiv(builder.extract_value(block.strides, 0), int64(2))
-        out = context.make_array(signature.args[5])(context, builder, arguments[5]).data
+        data = builder.inttoptr(address, ir.IntType(16).as_pointer())
+        out = context.make_array(signature.args[6])(context, builder, arguments[6]).data
         groups = [
             builder.bitcast(builder.gep(out, [int64(start)]), wide.as_pointer())
             for start in range(0, len(pairs), _SUMS)
@@ -117,7 +122,7 @@ def _tile(pairs: Sequence[tuple[int, int]], *, same: bool) -> Any:
 
         def starts(first: Any, indices: set[int]) -> dict[int, Any]:
             return {
-                index: builder.gep(block.data, [builder.mul(builder.add(first, int64(index)), stride)])
+                index: builder.gep(data, [builder.mul(builder.add(first, int64(index)), stride)])
                 for index in sorted(indices)
             }
 
@@ -143,7 +148,7 @@ def _tile(pairs: Sequence[tuple[int, int]], *, same: bool) -> Any:
 
         def load(start: Any) -> Any:
             place = builder.bitcast(builder.gep(start, [offset]), loaded.as_pointer())
-            return builder.sext(builder.load(place, align=_LINE_BYTES), products)
+            return builder.sext(builder.load(place, align=2), products)
 
         own = {index: load(start) for index, start in rows.items()}
         others = own if same else {index: load(start) for index, start in columns.items()}
@@ -189,18 +194,26 @@ _rectangle_1, _rectangle_2, _rectangle_3, _rectangle_4 = (_rectangle(columns) fo
 _diagonal_4 = _tile([(row, row) for row in range(_TILE)], same=True)
 
 
+def _value_code(typing_context, address, index):  # type: ignore[no-untyped-def]
+    """The int16 value `index` places from an address, as int64."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        data = builder.inttoptr(arguments[0], ir.IntType(16).as_pointer())
+        return builder.sext(builder.load(builder.gep(data, [arguments[1]]), align=2), ir.IntType(64))
+
+    return types.int64(types.int64, types.int64), generate
+
+
+_value: Any = intrinsic(_value_code)
+
+
 @njit(cache=True, nogil=True)
-def _wide(block, i, rows, j, columns, values, out):  # type: ignore[no-untyped-def]
-    """The products of a tile that not even two neighbours' sum is exact of in int32: both -32,768 throughout."""
-    out[:] = 0
-    at = 0
-    for row in range(i, i + rows):
-        for column in range(j, min(j + columns, row + 1) if i == j else j + columns):
-            total = np.int64(0)
-            for k in range(values):
-                total += np.int64(block[row, k]) * np.int64(block[column, k])
-            out[at] = total
-            at += 1
+def _wide_product(rows, stride, i, j, values):  # type: ignore[no-untyped-def]
+    """The product of two rows that not even two neighbours' sum is exact of in int32: both hold -32,768."""
+    total = np.int64(0)
+    for k in range(values):
+        total += _value(rows, i * stride + k) * _value(rows, j * stride + k)
+    return total
 
 
 @njit(cache=True, nogil=True)
@@ -212,10 +225,11 @@ def _most(largest, first, count):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _tile_products(block, largest, i, rows, j, columns, steps, out):  # type: ignore[no-untyped-def]
+def _tile_products(source, stride, largest, i, rows, j, columns, steps, out):  # type: ignore[no-untyped-def]
     """The products of `rows` rows from i on with `columns` rows from j on, row by row; up to the diagonal if i is j.
 
-    Fewer than four rows are taken with themselves only. `largest` holds every row's largest absolute value.
+    Fewer than four rows are taken with themselves only. The rows begin at the address `source`, every `stride` values;
+    `largest` holds every row's largest absolute value.
     """
     bound = _most(largest, i, rows) * _most(largest, j, columns)
     if bound == 0:
@@ -223,24 +237,28 @@ def _tile_products(block, largest, i, rows, j, columns, steps, out):  # type: ig
         return
     flush = _NARROW_LIMIT // bound
     if flush == 0:
-        _wide(block, i, rows, j, columns, _VECTOR * steps, out)
+        at = 0
+        for row in range(i, i + rows):
+            for column in range(j, row + 1 if i == j else j + columns):
+                out[at] = _wide_product(source, stride, row, column, _VECTOR * steps)
+                at += 1
     elif i == j:
         if rows == 4:
-            _triangle_4(block, i, j, steps, flush, out)
+            _triangle_4(source, stride, i, j, steps, flush, out)
         elif rows == 3:
-            _triangle_3(block, i, j, steps, flush, out)
+            _triangle_3(source, stride, i, j, steps, flush, out)
         elif rows == 2:
-            _triangle_2(block, i, j, steps, flush, out)
+            _triangle_2(source, stride, i, j, steps, flush, out)
         else:
-            _triangle_1(block, i, j, steps, flush, out)
+            _triangle_1(source, stride, i, j, steps, flush, out)
     elif columns == 4:
-        _rectangle_4(block, i, j, steps, flush, out)
+        _rectangle_4(source, stride, i, j, steps, flush, out)
     elif columns == 3:
-        _rectangle_3(block, i, j, steps, flush, out)
+        _rectangle_3(source, stride, i, j, steps, flush, out)
     elif columns == 2:
-        _rectangle_2(block, i, j, steps, flush, out)
+        _rectangle_2(source, stride, i, j, steps, flush, out)
     else:
-        _rectangle_1(block, i, j, steps, flush, out)
+        _rectangle_1(source, stride, i, j, steps, flush, out)
 
 
 @njit(cache=True, nogil=True)
@@ -252,13 +270,18 @@ def _aligned_block(rows, values):  # type: ignore[no-untyped-def]
     return memory[start : start + rows * stride].reshape(rows, stride)
 
 
-def _copy_code(typing_context, row, values, following):  # type: ignore[no-untyped-def]
-    """Copy the full vectors of some values to an aligned row, and return their largest absolute value.
+def _reader(*, copying: bool) -> Any:
+    """A function that reads the full vectors of some values, and returns the largest absolute one.
 
-    A block's rows lie far apart in memory, and a processor notices only after a few lines that the next row is being
-    read. So it is told: while these values are copied, those of the `following` row are fetched.
+    Rows lie far apart in memory, and a processor notices only after a few lines that the next row is being read. So it
+    is told: while these values are read, those of the `following` row are fetched.
+
+    Args:
+        copying: whether the values are written to `row`, on cache lines; otherwise that is not looked at.
     """
-    signature = types.int64(row, values, following)
+
+    def code(typing_context, row, values, following):  # type: ignore[no-untyped-def]
+        return types.int64(row, values, following), generate
 
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         int16, int32, int64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
@@ -288,9 +311,9 @@ def _copy_code(typing_context, row, values, following):  # type: ignore[no-untyp
         builder.call(fetch, [builder.bitcast(builder.gep(later.data, [offset]), byte), int32(0), int32(2), int32(1)])
         place = builder.bitcast(builder.gep(source.data, [offset]), vector.as_pointer())
         loaded = builder.load(place, align=2)
-        builder.store(
-            loaded, builder.bitcast(builder.gep(target.data, [offset]), vector.as_pointer()), align=_LINE_BYTES
-        )
+        if copying:
+            copied = builder.bitcast(builder.gep(target.data, [offset]), vector.as_pointer())
+            builder.store(loaded, copied, align=_LINE_BYTES)
         # The absolute value of -32,768 is 32,768: as an unsigned number, there is room for it.
         found.add_incoming(builder.call(larger, [found, builder.call(absolute, [loaded, ir.IntType(1)(0)])]), step)
         following = builder.add(at, int64(1))
@@ -303,10 +326,10 @@ def _copy_code(typing_context, row, values, following):  # type: ignore[no-untyp
         result.add_incoming(found.incomings[1][0], step)
         return builder.zext(builder.call(largest, [result]), int64)
 
-    return signature, generate
+    return intrinsic(code)
 
 
-_copy: Any = intrinsic(_copy_code)
+_copy, _look = _reader(copying=True), _reader(copying=False)
 
 
 @njit(cache=True, nogil=True)
@@ -327,19 +350,19 @@ def _fill(row, values, following):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _add_symmetric(block, largest, n, steps, out, sums):  # type: ignore[no-untyped-def]
+def _add_symmetric(source, stride, largest, n, steps, out, sums):  # type: ignore[no-untyped-def]
     """Add the products of the first n rows with one another to int64 sums[n, n], below and on the diagonal."""
     for j in range(0, n, _TILE):
         columns = min(_TILE, n - j)
         # Rows that fill a tile are taken with all columns before them; what is left over is taken as columns.
-        _tile_products(block, largest, j, columns, j, columns, steps, out)
+        _tile_products(source, stride, largest, j, columns, j, columns, steps, out)
         at = 0
         for row in range(j, j + columns):
             for column in range(j, row + 1):
                 sums[row, column] += out[at]
                 at += 1
         for i in range(0, j, _TILE):
-            _tile_products(block, largest, i, _TILE, j, columns, steps, out)
+            _tile_products(source, stride, largest, i, _TILE, j, columns, steps, out)
             at = 0
             for row in range(i, i + _TILE):
                 for column in range(j, j + columns):
@@ -347,7 +370,7 @@ def _add_symmetric(block, largest, n, steps, out, sums):  # type: ignore[no-unty
                     at += 1
 
 
-def block_values(rows: int, most: int = _MOST_VALUES) -> int:
+def block_values(rows: int, most: int = MOST_VALUES) -> int:
     """How many values of each row are walked together: a power of two, so many that the second-level cache has room."""
     values = most
     while values > _LEAST_VALUES and 2 * rows * values > _CACHE_BYTES:
@@ -355,12 +378,23 @@ def block_values(rows: int, most: int = _MOST_VALUES) -> int:
     return values
 
 
+def gram_parts(n: int) -> int:
+    """How many sums of int64[n, n] threads share: one for each thread at least, more where they are small."""
+    return max(get_num_threads(), min(_TASKS, _SUMS_BYTES // (8 * n * n)))
+
+
 @njit(parallel=True, cache=True, nogil=True)
-def whole_gram(updates: Int16Array, values: int) -> Int64Array:
-    """All inner products of the rows of int16[n, d], contiguous, `values` of each at a time: int64[n, n]."""
+def whole_gram(updates: Int16Array, values: int, parts: int) -> Int64Array:
+    """All inner products of the rows of int16[n, d], contiguous: int64[n, n].
+
+    Args:
+        updates: the rows.
+        values: how many of each are walked together.
+        parts: how many sums of int64[n, n] threads may share, at most.
+    """
     n, d = updates.shape
     blocks = (d + values - 1) // values
-    tasks = min(blocks, _TASKS)
+    tasks = min(blocks, parts)
     sums = np.zeros((tasks, n, n), dtype=np.int64)
     for task in prange(tasks):
         block = _aligned_block(n, values)
@@ -368,10 +402,16 @@ def whole_gram(updates: Int16Array, values: int) -> Int64Array:
         out = np.empty(_TILE * _TILE, dtype=np.int64)
         for start in range(task * blocks // tasks * values, min((task + 1) * blocks // tasks * values, d), values):
             stop = min(start + values, d)
+            in_place = n <= _IN_PLACE and (stop - start) % _VECTOR == 0
             for i in range(n):
+                own = updates[i, start:stop]
                 following = updates[i + 1, start:stop] if i + 1 < n else updates[0, stop:]
-                largest[i] = _fill(block[i], updates[i, start:stop], following)
-            _add_symmetric(block, largest, n, -((start - stop) // _VECTOR), out, sums[task])
+                largest[i] = _look(block[0], own, following) if in_place else _fill(block[i], own, following)
+            if in_place:
+                source, stride = updates.ctypes.data + 2 * start, d
+            else:
+                source, stride = block.ctypes.data, block.shape[1]
+            _add_symmetric(source, stride, largest, n, -((start - stop) // _VECTOR), out, sums[task])
     total: Int64Array = sums[0]
     for task in range(1, tasks):
         total += sums[task]
@@ -382,13 +422,13 @@ def whole_gram(updates: Int16Array, values: int) -> Int64Array:
 
 
 @njit(cache=True, nogil=True)
-def _add_rectangle(block, largest, n, first, count, steps, out, sums):  # type: ignore[no-untyped-def]
+def _add_rectangle(source, stride, largest, n, first, count, steps, out, sums):  # type: ignore[no-untyped-def]
     """Add the products of the first n rows with `count` (four or more) from `first` on to int64 sums[n, count]."""
     whole = n // _TILE * _TILE
     for j in range(0, count, _TILE):
         columns = min(_TILE, count - j)
         for i in range(0, whole, _TILE):
-            _tile_products(block, largest, i, _TILE, first + j, columns, steps, out)
+            _tile_products(source, stride, largest, i, _TILE, first + j, columns, steps, out)
             at = 0
             for row in range(i, i + _TILE):
                 for column in range(j, j + columns):
@@ -397,28 +437,26 @@ def _add_rectangle(block, largest, n, first, count, steps, out, sums):  # type: 
         if whole < n:
             # The rows that fill no tile stand as columns, and four of the others as rows; some of these come twice.
             j0 = min(j, count - _TILE)
-            _tile_products(block, largest, first + j0, _TILE, whole, n - whole, steps, out)
+            _tile_products(source, stride, largest, first + j0, _TILE, whole, n - whole, steps, out)
             for column in range(j, j + columns):
                 for row in range(whole, n):
                     sums[row, column] += out[(column - j0) * (n - whole) + row - whole]
 
 
 @njit(cache=True, nogil=True)
-def _add_norms(block, largest, first, count, steps, out, norms):  # type: ignore[no-untyped-def]
+def _add_norms(source, stride, largest, first, count, steps, out, norms):  # type: ignore[no-untyped-def]
     """Add the squared lengths of `count` rows from `first` on to int64 norms[count]; four rows at least follow."""
     for i in range(0, count, _TILE):
-        i0 = first + min(i, len(block) - first - _TILE)
+        i0 = first + min(i, len(largest) - first - _TILE)
         bound = _most(largest, i0, _TILE) ** 2
         if bound == 0:
             continue
         flush = _NARROW_LIMIT // bound
         if flush == 0:
             for row in range(_TILE):
-                out[row] = 0
-                for k in range(_VECTOR * steps):
-                    out[row] += np.int64(block[i0 + row, k]) * np.int64(block[i0 + row, k])
+                out[row] = _wide_product(source, stride, i0 + row, i0 + row, _VECTOR * steps)
         else:
-            _diagonal_4(block, i0, i0, steps, flush, out)
+            _diagonal_4(source, stride, i0, i0, steps, flush, out)
         for row in range(first + i, first + min(i + _TILE, count)):
             norms[row - first] += out[row - i0]
 
@@ -499,9 +537,10 @@ def leaf_gram(
                 model = base[start:stop]
                 fits = _split(model, block[2 * n + 1], block[2 * n + 2], largest[2 * n + 1 :])
                 steps = -((start - stop) // _VECTOR)
-                _add_symmetric(block, largest, n, steps, out, own)
-                _add_rectangle(block, largest, n, n, n + 3, steps, out, others)
-                _add_norms(block, largest, n, n + 1, steps, out, norms[leaf])
+                source, stride = block.ctypes.data, block.shape[1]
+                _add_symmetric(source, stride, largest, n, steps, out, own)
+                _add_rectangle(source, stride, largest, n, n, n + 3, steps, out, others)
+                _add_norms(source, stride, largest, n, n + 1, steps, out, norms[leaf])
                 for i in range(n):
                     if fits:
                         along[leaf, i] += others[i, n + 1] + (others[i, n + 2] << 16)
