@@ -17,18 +17,20 @@ from eth_account import Account
 from numpy.typing import NDArray
 from turns import Method, between
 
+from fedblocks.aggregation.fixed_point import dequantise, quantise_update
 from fedblocks.aggregation.rules import Rules
 from fedblocks.chain.signers import LocalSigner
 from fedblocks.rollup.actions import CommitUpdate, Reveal, sign_action
+from fedblocks.rollup.admission import admit_commit, check_opening
 from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.fraud.prover import PreviousEpoch, find_fault
 from fedblocks.rollup.fraud.published import Published
 from fedblocks.rollup.keccak import keccak256
 from fedblocks.rollup.sequencer import Sequencer
 from fedblocks.rollup.state import InstanceContext, RollupState
-from fedblocks.rollup.stf import Commit, Submission, execute
+from fedblocks.rollup.stf import Commit, Submission, commits_root, complete, execute, work_out
 from fedblocks.rollup.store import RollupStore
-from fedblocks.rollup.vectors import subtree_roots, vector_root
+from fedblocks.rollup.vectors import VectorKind, decode_vector, encode_vector, subtree_roots, vector_root
 from fedblocks.types import Address, InstanceId, Seat
 
 CACHE = STORED / "stores"
@@ -38,12 +40,17 @@ REPEATS = 3
 SAMPLES = 100
 METRIC = 500_000
 METHODS = {
+    "epoch": Method("a whole epoch, from received bytes to a signed header", None, "commitments.py"),
     "commitments": Method("all commitments, from updates in memory", None, "commitments.py"),
     "replay": Method("replay by a watcher, from published data in memory", None, "commitments.py"),
     "aggregator": Method("the aggregator, from reveals to a stored epoch", None, "commitments.py"),
     "watcher": Method("a watcher, from stored blobs", None, "commitments.py"),
     "multikrum": Method("Flower's MultiKrum", "flwr", "peers.py"),
+    "quantising": Method("a client's quantising of one update", None, "commitments.py"),
 }
+SHOWN = [name for name in METHODS if name != "quantising"]
+FEES = {"value": 0, "nonce": 1, "gas": 500_000, "maxFeePerGas": 10**9, "maxPriorityFeePerGas": 10**9}
+STAGES = ("signatures", "decoded", "hashed", "judged", "next_model", "roots", "signed")
 ALONE = {"huge": Method("all commitments, once, d = 10^8", None, "commitments.py")}
 
 
@@ -163,6 +170,68 @@ def commitments(n: int, d: int, repeats: int, *, warm: bool = True) -> None:
     measure(produce, repeats, warm=warm)
 
 
+def epoch(n: int, d: int, repeats: int) -> None:
+    """A whole verifiable epoch, from what has been received to a signed header."""
+    prepared = Prepared.of(n, d)
+    context, before = prepared.cohort.context, prepared.before
+    operator = LocalSigner(Account.from_key(keccak256(b"benchmark aggregator")))
+    signed = prepared.cohort.sign(before, prepared.reveals)
+    received = [(own.seat, encode_vector(own.update), own.samples, own.salt) for own in prepared.reveals]
+
+    def produce(_: int) -> dict[str, float]:
+        clock = Stages()
+        commits = {}
+        for action, signature in signed.values():
+            seat = admit_commit(context, before, 0, action, signature)
+            commits[seat] = Commit(action.commitment, signature)
+        closed = commits_root(context, commits)
+        clock.stage("signatures")
+        matrix = np.empty((n, d), dtype=np.int16)
+        for seat, wire, _, _ in received:
+            decode_vector(wire, VectorKind.UPDATE, d, matrix[seat])
+        clock.stage("decoded")
+        subtrees = subtree_roots(matrix)
+        submissions = {}
+        for (seat, _, samples, salt), own in zip(received, subtrees, strict=True):
+            submission = Submission(seat, context.cohort[seat], commits[seat], matrix[seat], own, samples, salt)
+            check_opening(context, commits, seat, submission.update_root, samples, salt)
+            submissions[seat] = submission
+        clock.stage("hashed")
+        worked = work_out(context, before, submissions)
+        clock.stage("judged")
+        transition = complete(context, before, 0, commits, submissions, worked)
+        clock.stage("next_model")
+        header = transition.seal(context, before, METRIC, bytes(32))
+        assert header.commits_root == closed
+        clock.stage("roots")
+        operator.sign_transaction(
+            FEES | {"to": context.settlement, "data": header.encode(), "chainId": context.chain_id}
+        )
+        clock.stage("signed")
+        return clock.took
+
+    measure(produce, repeats)
+
+
+class Stages:
+    """How long each stage took."""
+
+    def __init__(self) -> None:
+        self.took: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def stage(self, name: str) -> None:
+        now = time.perf_counter()
+        self.took[name], self._last = now - self._last, now
+
+
+def quantising(n: int, d: int, repeats: int) -> None:
+    """What each client does before: a trained model as an update in fixed point."""
+    base = model(d)
+    trained = dequantise(base) + stored_updates(n, d, epoch=2)[0] / (1 << 14)
+    measure(lambda _: quantise_update(trained, base), repeats)
+
+
 def replay(n: int, d: int, repeats: int) -> None:
     """A watcher that has all data: it hashes what was published, works the epoch out and compares."""
     epoch = Prepared.of(n, d)
@@ -240,6 +309,8 @@ def watcher(n: int, d: int, repeats: int) -> None:
 
 
 WORKERS: dict[str, Callable[[int, int, int], None]] = {
+    "epoch": epoch,
+    "quantising": quantising,
     "commitments": commitments,
     "replay": replay,
     "aggregator": aggregator,
@@ -253,25 +324,38 @@ WORKERS: dict[str, Callable[[int, int, int], None]] = {
 
 def tables(result: Mapping[str, Any]) -> Iterator[str]:
     """Medians, the fastest repeats, their ratios, and memory."""
-    quotients = (("commitments", "multikrum"), ("replay", "commitments"), ("watcher", "aggregator"))
+    quotients = (
+        ("epoch", "multikrum"),
+        ("commitments", "multikrum"),
+        ("replay", "commitments"),
+        ("watcher", "aggregator"),
+    )
     for title, told in (
         ("Median", lambda each: each["seconds"]),
         ("Fastest", lambda each: min(each["all_seconds"])),
     ):
         yield f"\n### {title}\n"
-        yield f"| n | d | {' | '.join(METHODS)} | {' | '.join(f'{a} : {b}' for a, b in quotients)} |"
-        yield "|---|---|" + "---|" * (len(METHODS) + len(quotients))
+        yield f"| n | d | {' | '.join(SHOWN)} | {' | '.join(f'{a} : {b}' for a, b in quotients)} |"
+        yield "|---|---|" + "---|" * (len(SHOWN) + len(quotients))
         for row in result["sizes"]:
             methods = row["methods"]
-            cells = [f"{told(methods[name]):.3f} s" if name in methods else "-" for name in METHODS]
+            cells = [f"{told(methods[name]):.3f} s" if name in methods else "-" for name in SHOWN]
             cells += [between(told, row, above, below) for above, below in quotients]
             yield f"| {row['n']} | {row['d']:,} | {' | '.join(cells)} |"
-    yield "\n### Memory above the inputs\n"
-    yield f"| n | d | {' | '.join(METHODS)} |"
-    yield "|---|---|" + "---|" * len(METHODS)
+    yield "\n### Stages of an epoch, median, ms\n"
+    yield f"| n | d | {' | '.join(STAGES)} | a client's quantising |"
+    yield "|---|---|" + "---|" * (len(STAGES) + 1)
     for row in result["sizes"]:
         methods = row["methods"]
-        cells = [f"{methods[name]['above_mib']:,} MiB" if name in methods else "-" for name in METHODS]
+        cells = [f"{1000 * methods['epoch'][stage]:.1f}" if "epoch" in methods else "-" for stage in STAGES]
+        cells.append(f"{1000 * methods['quantising']['seconds']:.1f}" if "quantising" in methods else "-")
+        yield f"| {row['n']} | {row['d']:,} | {' | '.join(cells)} |"
+    yield "\n### Memory above the inputs\n"
+    yield f"| n | d | {' | '.join(SHOWN)} |"
+    yield "|---|---|" + "---|" * len(SHOWN)
+    for row in result["sizes"]:
+        methods = row["methods"]
+        cells = [f"{methods[name]['above_mib']:,} MiB" if name in methods else "-" for name in SHOWN]
         yield f"| {row['n']} | {row['d']:,} | {' | '.join(cells)} |"
 
 
@@ -284,11 +368,11 @@ def plot(result: Mapping[str, Any], path: Path) -> None:
 
     rows = result["sizes"]
     figure, axes = pyplot.subplots(figsize=(9, 4))
-    width = 0.8 / len(METHODS)
-    for index, (name, method) in enumerate(METHODS.items()):
+    width = 0.8 / len(SHOWN)
+    for index, name in enumerate(SHOWN):
         own = [(at, row["methods"][name]["seconds"]) for at, row in enumerate(rows) if name in row["methods"]]
-        places = [at + (index - (len(METHODS) - 1) / 2) * width for at, _ in own]
-        axes.bar(places, [seconds for _, seconds in own], width, label=method.told)
+        places = [at + (index - (len(SHOWN) - 1) / 2) * width for at, _ in own]
+        axes.bar(places, [seconds for _, seconds in own], width, label=METHODS[name].told)
     axes.set_xticks(range(len(rows)), [f"n = {row['n']}\nd = {row['d']:,}" for row in rows])
     axes.set_yscale("log")
     axes.set_ylabel("seconds, median")

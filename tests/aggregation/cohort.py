@@ -8,9 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fedblocks.aggregation.fixed_point import apply_delta
 from fedblocks.aggregation.gram import gram
-from fedblocks.aggregation.mean import weighted_delta
+from fedblocks.aggregation.mean import apply_delta, weighted_delta
 from fedblocks.aggregation.rules import Rules
 from fedblocks.aggregation.verdicts import Carried, Judgement, judge
 from fedblocks.seats import unpack_reasons

@@ -5,15 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedblocks.aggregation.fixed_point import (
-    SCALE,
-    NotFinite,
-    WrongVector,
-    apply_delta,
-    dequantise,
-    quantise_model,
-    quantise_update,
-)
+from fedblocks.aggregation.fixed_point import SCALE, NotFinite, WrongVector, dequantise, quantise_model, quantise_update
+from fedblocks.aggregation.mean import apply_delta
 
 
 @given(st.lists(st.floats(-131_071, 131_071), min_size=1, max_size=20))

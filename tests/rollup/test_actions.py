@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
+from eth_keys.backends import CoinCurveECCBackend, NativeECCBackend
+from eth_keys.datatypes import PrivateKey, Signature
+from eth_keys.exceptions import BadSignature
 from eth_utils import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -192,3 +195,34 @@ def test_a_commitment_with_wrong_sizes_or_samples_is_refused() -> None:
         update_commitment(bytes(31), 1, bytes(32), CLIENT.address)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="-1 is not in"):
         update_commitment(bytes(32), -1, bytes(32), CLIENT.address)  # type: ignore[arg-type]
+
+
+NATIVE, FAST = NativeECCBackend(), CoinCurveECCBackend()
+
+
+def _recovered(backend, digest, vrs):
+    try:
+        return backend.ecdsa_recover(digest, Signature(vrs=vrs, backend=backend)).to_bytes()
+    except BadSignature:
+        return None
+
+
+@given(
+    digest=st.binary(min_size=32, max_size=32),
+    r=st.integers(1, CURVE_ORDER - 1) | st.integers(1, 50) | st.integers(CURVE_ORDER - 50, CURVE_ORDER - 1),
+    s=st.integers(1, CURVE_ORDER // 2) | st.integers(1, 50),
+    v=st.integers(0, 1),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_fast_library_recovers_whom_python_recovers_and_nobody_else(digest, r, s, v):
+    assert _recovered(FAST, digest, (v, r, s)) == _recovered(NATIVE, digest, (v, r, s))
+
+
+@given(key=st.integers(1, CURVE_ORDER - 1), digest=st.binary(min_size=32, max_size=32))
+@settings(max_examples=20, deadline=None)
+def test_the_fast_library_signs_as_python_does(key, digest):
+    signatures = [
+        backend.ecdsa_sign(digest, PrivateKey(key.to_bytes(32, "big"), backend=backend)).to_bytes()
+        for backend in (NATIVE, FAST)
+    ]
+    assert signatures[0] == signatures[1]

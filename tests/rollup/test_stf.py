@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fedblocks.aggregation.fixed_point import WrongVector, apply_delta
-from fedblocks.aggregation.mean import NothingToAverage, weighted_delta
+from fedblocks.aggregation.fixed_point import WrongVector
+from fedblocks.aggregation.mean import NothingToAverage, apply_delta, weighted_delta
 from fedblocks.aggregation.verdicts import Carried
 from fedblocks.rollup.admission import admit_reveal
 from fedblocks.rollup.state import RollupState, WrongGenesisModel
@@ -48,6 +48,16 @@ def test_the_order_of_arrival_changes_nothing(cohort, first):
     commits, submissions = first
     backwards = dict(reversed(commits.items())), dict(reversed(submissions.items()))
     assert header_of(cohort, cohort.genesis, *backwards)[0] == header_of(cohort, cohort.genesis, *first)[0]
+
+
+def test_where_the_updates_lie_changes_nothing_and_side_by_side_they_are_not_copied(cohort, first):
+    commits, submissions = first
+    matrix = np.stack([submissions[seat].update for seat in range(5)])
+    together = {seat: replace(own, update=matrix[seat]) for seat, own in submissions.items()}
+    apart = {seat: replace(own, update=own.update.copy()) for seat, own in submissions.items()}
+    header, transition = header_of(cohort, cohort.genesis, commits, together)
+    assert header == header_of(cohort, cohort.genesis, commits, apart)[0]
+    assert np.shares_memory(transition.last_updates, matrix)
 
 
 def test_headers_follow_one_another(cohort, first):

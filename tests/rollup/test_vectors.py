@@ -19,6 +19,7 @@ from fedblocks.rollup.vectors import (
     decode_vector,
     encode_vector,
     roots_of_subtrees,
+    rows_of_one,
     subtree_roots,
     tree_depth,
     vector_root,
@@ -184,3 +185,30 @@ def test_what_is_no_vector_is_refused_with_the_reason() -> None:
         vector_roots([np.zeros(5, dtype=np.int16), np.zeros(4, dtype=np.int16)])
     with pytest.raises(NotAVector, match="there are none"):
         vector_roots([])
+
+
+def test_a_vector_is_decoded_into_a_row_of_a_matrix():
+    values = np.array([-(1 << 15), -1, 0, 7, (1 << 15) - 1], dtype=np.int16)
+    matrix = np.full((2, 5), 9, dtype=np.int16)
+    decode_vector(encode_vector(values), VectorKind.UPDATE, 5, matrix[1])
+    assert matrix.tolist() == [[9] * 5, values.tolist()]
+
+
+def test_rows_of_one_matrix_are_recognised_and_nothing_else_is():
+    matrix = np.arange(12, dtype=np.int16).reshape(3, 4)
+    whole = matrix.copy()
+    found = rows_of_one(list(whole))
+    assert found is not None
+    assert found.tolist() == whole.tolist()
+    assert np.shares_memory(found, whole)
+    assert not found.flags.writeable
+    for others in (
+        list(whole[::-1]),
+        list(whole[::2]),
+        [whole[0], whole[0], whole[1]],
+        [row[:3] for row in whole],
+        [row[::2] for row in whole],
+        [whole[0], whole[1].copy(), whole[2]],
+        [row.copy() for row in whole],
+    ):
+        assert rows_of_one(others) is None

@@ -30,9 +30,6 @@ Int32Array = npt.NDArray[np.int32]
 Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
 
-_ADDED_VALUES = 1 << 16
-"""Values that are widened at a time when a step is added to a model, so that nothing of the model's size is."""
-
 _INT16 = np.iinfo(np.int16)
 _INT32 = np.iinfo(np.int32)
 
@@ -61,6 +58,13 @@ def check_vector(values: Any, dtype: type, d: int, what: str) -> None:
     actual = f"{values.dtype} of shape {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
     if not isinstance(values, np.ndarray) or values.dtype != dtype or values.shape != (d,):
         raise WrongVector(what, f"{np.dtype(dtype)} of shape ({d},)", actual)
+
+
+def read_only(vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A contiguous view that nobody may write through: one type for a compiled loop, whatever its caller may do."""
+    view = np.ascontiguousarray(vectors).view()
+    view.flags.writeable = False
+    return view
 
 
 def _rounded(values: npt.ArrayLike, what: str) -> Float64Array:
@@ -110,23 +114,3 @@ def quantise_update(trained: npt.ArrayLike, base: Int32Array) -> Int16Array:
 def dequantise(values: Int32Array | Int16Array) -> Float64Array:
     """The floats that fixed-point values stand for, exactly."""
     return values.astype(np.float64) / SCALE
-
-
-def apply_delta(base: Int32Array, delta: Int16Array) -> Int32Array:
-    """The next global model, ``base + delta``, saturating at the ends of int32.
-
-    Args:
-        base: int32[d].
-        delta: int16[d].
-
-    Raises:
-        WrongVector: if dtypes or shapes are others.
-    """
-    check_vector(base, np.int32, base.size, "the base model")
-    check_vector(delta, np.int16, base.size, "the delta")
-    moved = np.empty_like(base)
-    for start in range(0, base.size, _ADDED_VALUES):
-        part = slice(start, start + _ADDED_VALUES)
-        wide = np.add(base[part], delta[part], dtype=np.int64)
-        moved[part] = np.clip(wide, _INT32.min, _INT32.max, out=wide)
-    return moved

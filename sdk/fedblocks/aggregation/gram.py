@@ -29,6 +29,7 @@ from fedblocks.aggregation.fixed_point import (
     Int64Array,
     WrongVector,
     check_vector,
+    read_only,
 )
 from fedblocks.aggregation.gram_routes import GramRoute
 from fedblocks.types import MAX_COHORT
@@ -166,7 +167,7 @@ def running_gram(
     common[:, gone] = 0
     common[:, 2 * n + gone] = 0
 
-    base_norms = kernels.leaf_model_norms(base)
+    base_norms = kernels.leaf_model_norms(read_only(base))
     return RunningGram(
         rows=np.cumsum(rows, axis=0, out=rows),
         base=WideSums.running(along),

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedblocks.aggregation import inner_products
-from fedblocks.aggregation.fixed_point import MAX_VALUES, Int16Array, Int32Array, Int64Array, WrongVector
+from fedblocks.aggregation.fixed_point import MAX_VALUES, Int16Array, Int32Array, Int64Array, WrongVector, read_only
 
 LEAF_VALUES = inner_products.BLOCK_VALUES
 """Values between two running sums, a leaf of the Gram tree."""
@@ -77,7 +77,7 @@ def exact_gram(updates: Int16Array, route: GramRoute | None = None) -> Int64Arra
     if route is GramRoute.NUMBA:
         most = 1 << max(10, (d // 64).bit_length())
         values = inner_products.block_values(n, min(most, inner_products.MOST_VALUES))
-        return inner_products.whole_gram(_readable(updates), values, inner_products.gram_parts(n))
+        return inner_products.whole_gram(read_only(updates), values, inner_products.gram_parts(n))
     total: Int64Array = np.zeros((n, n), dtype=np.int64)
     width = min(d, _EXACT_VALUES, max(LEAF_VALUES, (1 << 24) // n))
     for start in range(0, d, width):
@@ -109,7 +109,7 @@ def leaf_gram(
     route = chosen_route(n) if route is None else route
     if route is GramRoute.NUMBA:
         values = inner_products.block_values(2 * n + 3, LEAF_VALUES)
-        u, p, g, w = (_readable(each) for each in (updates, last_updates, last_delta, base))
+        u, p, g, w = (read_only(each) for each in (updates, last_updates, last_delta, base))
         return inner_products.leaf_gram(u, p, g, w, present, values)
     leaves = -(-d // LEAF_VALUES)
     rows: Int64Array = np.empty((leaves, n, 2 * n + 1), dtype=np.int64)
@@ -159,10 +159,3 @@ def _products(left: NDArray[Any], right: NDArray[Any], route: GramRoute) -> Int6
         return exact
     product: NDArray[np.float64] = left.astype(np.float64) @ right.astype(np.float64).transpose(0, 2, 1)
     return product.astype(np.int64)
-
-
-def _readable(vectors: NDArray[Any]) -> NDArray[Any]:
-    """A contiguous view that nobody may write through: one type for the compiler, whatever the caller may do."""
-    view = np.ascontiguousarray(vectors).view()
-    view.flags.writeable = False
-    return view

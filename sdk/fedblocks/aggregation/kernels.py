@@ -73,3 +73,13 @@ def weighted_floor_mean(updates: Int16Array, weights: Int64Array, total: int) ->
             remainder = sums[k] - quotient * total
             own[k] = quotient + np.int64(remainder >= total) - np.int64(remainder < 0)
     return mean
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def saturating_sum(base: Int32Array, delta: Int16Array) -> Int32Array:
+    """``base + delta`` per value, at most and at least what int32 holds: int32[d] and int16[d] to int32[d]."""
+    d = base.shape[0]
+    moved = np.empty(d, dtype=np.int32)
+    for k in prange(d):
+        moved[k] = min(max(np.int64(base[k]) + np.int64(delta[k]), -(1 << 31)), (1 << 31) - 1)
+    return moved

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fedblocks.aggregation import kernels
-from fedblocks.aggregation.fixed_point import Int16Array, WrongVector
+from fedblocks.aggregation.fixed_point import Int16Array, Int32Array, WrongVector, check_vector, read_only
 from fedblocks.exceptions import FedBlocksError
 
 MAX_WEIGHT = 1 << 40
@@ -54,4 +54,19 @@ def weighted_delta(updates: Int16Array, weights: Sequence[int]) -> Int16Array:
     total = sum(weights)
     if total == 0:
         raise NothingToAverage(weights)
-    return kernels.weighted_floor_mean(updates, np.array(weights, dtype=np.int64), total)
+    return kernels.weighted_floor_mean(read_only(updates), np.array(weights, dtype=np.int64), total)
+
+
+def apply_delta(base: Int32Array, delta: Int16Array) -> Int32Array:
+    """The next global model, ``base + delta``, saturating at the ends of int32.
+
+    Args:
+        base: int32[d].
+        delta: int16[d].
+
+    Raises:
+        WrongVector: if dtypes or shapes are others.
+    """
+    check_vector(base, np.int32, base.size, "the base model")
+    check_vector(delta, np.int16, base.size, "the delta")
+    return kernels.saturating_sum(read_only(base), read_only(delta))

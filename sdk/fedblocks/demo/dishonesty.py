@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fedblocks.aggregation.fixed_point import apply_delta
-from fedblocks.aggregation.mean import weighted_delta
+from fedblocks.aggregation.mean import apply_delta, weighted_delta
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.entries import carried_bytes
 from fedblocks.rollup.gram_tree import PRODUCT_WIDTH, GramTrace

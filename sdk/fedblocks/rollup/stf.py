@@ -19,9 +19,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from fedblocks.aggregation.fixed_point import Int16Array, apply_delta, check_vector
+from fedblocks.aggregation.fixed_point import Int16Array, check_vector
 from fedblocks.aggregation.gram import Gram, running_gram
-from fedblocks.aggregation.mean import NothingToAverage, weighted_delta
+from fedblocks.aggregation.mean import NothingToAverage, apply_delta, weighted_delta
 from fedblocks.aggregation.verdicts import Judgement, judge
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.entries import (
@@ -37,7 +37,14 @@ from fedblocks.rollup.gram_tree import GramTrace
 from fedblocks.rollup.header import Header
 from fedblocks.rollup.lists import SeatList, list_root
 from fedblocks.rollup.state import InstanceContext, RollupState
-from fedblocks.rollup.vectors import LEAF_HEIGHT, LEAF_VALUES, VectorKind, roots_of_subtrees, zero_subtree
+from fedblocks.rollup.vectors import (
+    LEAF_HEIGHT,
+    LEAF_VALUES,
+    VectorKind,
+    roots_of_subtrees,
+    rows_of_one,
+    zero_subtree,
+)
 from fedblocks.types import ZERO_HASH, Address, EpochNumber, Hash32, Seat
 
 
@@ -192,8 +199,10 @@ def _subtrees(context: InstanceContext, submissions: Mapping[Seat, Submission]) 
 
 
 def _stacked(context: InstanceContext, before: RollupState, submissions: Mapping[Seat, Submission]) -> Int16Array:
-    """The updates as one matrix, zeros for the absent, after a check of each."""
-    updates = np.zeros((len(context.cohort), context.d), dtype=np.int16)
+    """The updates as one matrix, zeros for the absent, after a check of each.
+
+    Where all lie side by side already, as the rows of one matrix, that is what is returned; nothing is copied.
+    """
     for seat, own in submissions.items():
         if own.seat != seat or not 0 <= seat < len(context.cohort) or context.cohort[seat] != own.client:
             raise InvalidSubmission(seat, own.client, "is not for the seat of this client")
@@ -202,6 +211,12 @@ def _stacked(context: InstanceContext, before: RollupState, submissions: Mapping
         if own.samples <= 0:
             raise InvalidSubmission(seat, own.client, f"declares {own.samples} samples")
         check_vector(own.update, np.int16, context.d, f"the update of seat {seat} ({own.client})")
+    n, d = len(context.cohort), context.d
+    together = rows_of_one([submissions[Seat(seat)].update for seat in range(n)]) if len(submissions) == n else None
+    if together is not None:
+        return together
+    updates = np.zeros((n, d), dtype=np.int16)
+    for seat, own in submissions.items():
         updates[seat] = own.update
     return updates
 
@@ -286,7 +301,22 @@ def execute(
     """
     if not submissions:
         raise NothingToAverage([])
-    worked = work_out(context, before, submissions)
+    return complete(context, before, attempt, commits, submissions, work_out(context, before, submissions))
+
+
+def complete(
+    context: InstanceContext,
+    before: RollupState,
+    attempt: int,
+    commits: Mapping[Seat, Commit],
+    submissions: Mapping[Seat, Submission],
+    worked: Worked,
+) -> Transition:
+    """The rest of :func:`execute`: the step, the next model, and all that is committed to.
+
+    Raises:
+        NothingToAverage: if no update is accepted.
+    """
     delta = weighted_delta(worked.updates, worked.judgement.carried.weights)
     last_updates, last_roots = last_revealed(before, worked.updates, submissions)
     return Transition(

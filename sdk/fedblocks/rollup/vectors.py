@@ -115,8 +115,13 @@ def encode_vector(values: Values) -> bytes:
     return wire.tobytes()
 
 
-def decode_vector(data: bytes | bytearray | memoryview, kind: VectorKind, d: int) -> Values:
+def decode_vector(data: bytes | bytearray | memoryview, kind: VectorKind, d: int, into: Values | None = None) -> Values:
     """Read a vector from its wire form; the inverse of :func:`encode_vector`. Every content is a valid vector.
+
+    Args:
+        data: the wire form.
+        kind, d: what is expected.
+        into: where the values are to lie, such as a row of a matrix; a new array if None.
 
     Raises:
         WrongVectorSize: if the bytes are not exactly d values.
@@ -124,9 +129,24 @@ def decode_vector(data: bytes | bytearray | memoryview, kind: VectorKind, d: int
     size = memoryview(data).nbytes
     if size != d * kind.value_bytes:
         raise WrongVectorSize(kind, d, size)
-    values = np.frombuffer(data, dtype=kind.wire_dtype).astype(f"=u{kind.value_bytes}")
-    values ^= _sign_bit(kind)
-    return values.view(kind.dtype)
+    values = np.empty(d, dtype=kind.dtype) if into is None else into
+    unsigned = values.view(f"=u{kind.value_bytes}")
+    unsigned[:] = np.frombuffer(data, dtype=kind.wire_dtype)
+    unsigned ^= _sign_bit(kind)
+    return values
+
+
+def rows_of_one(vectors: Sequence[NDArray[np.int16]]) -> NDArray[np.int16] | None:
+    """The matrix whose rows some vectors are, all of them in this order and without a gap; None if they are not."""
+    first = vectors[0]
+    owner, start, size = first.base, first.ctypes.data, first.nbytes
+    if owner is None or not all(
+        each.base is owner and each.flags.c_contiguous and each.nbytes == size and each.ctypes.data == start + k * size
+        for k, each in enumerate(vectors)
+    ):
+        return None
+    # Safe: all lie in the memory of one owner, which the result keeps alive.
+    return np.lib.stride_tricks.as_strided(first, (len(vectors), len(first)), (size, first.itemsize), writeable=False)
 
 
 def tree_depth(d: int) -> int:

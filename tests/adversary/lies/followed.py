@@ -9,9 +9,8 @@ from unittest.mock import patch
 import numpy as np
 
 from fedblocks.aggregation import verdicts
-from fedblocks.aggregation.fixed_point import apply_delta
 from fedblocks.aggregation.gram import Gram
-from fedblocks.aggregation.mean import MAX_WEIGHT, NothingToAverage, weighted_delta
+from fedblocks.aggregation.mean import MAX_WEIGHT, NothingToAverage, apply_delta, weighted_delta
 from fedblocks.aggregation.stats import carried_products
 from fedblocks.aggregation.verdicts import Judgement, judge
 from fedblocks.exceptions import FedBlocksError

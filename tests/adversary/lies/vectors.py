@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from fedblocks.aggregation.fixed_point import apply_delta
+from fedblocks.aggregation.mean import apply_delta
 from fedblocks.rollup.actions import update_commitment
 from fedblocks.rollup.entries import SubmissionEntry, commit_entry
 from fedblocks.rollup.fraud.cases import FraudCase

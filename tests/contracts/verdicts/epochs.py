@@ -12,10 +12,9 @@ from functools import cached_property
 import numpy as np
 from eth_utils import keccak
 
-from fedblocks.aggregation.fixed_point import apply_delta
 from fedblocks.aggregation.gram import Gram, gram
 from fedblocks.aggregation.krum import cosine, neighbours
-from fedblocks.aggregation.mean import weighted_delta
+from fedblocks.aggregation.mean import apply_delta, weighted_delta
 from fedblocks.aggregation.rules import Rules
 from fedblocks.aggregation.stats import ClientStats, CohortStats
 from fedblocks.aggregation.verdicts import Carried, Judgement, judge

@@ -13,9 +13,9 @@ from functools import cached_property
 
 import numpy as np
 
-from fedblocks.aggregation.fixed_point import Int16Array, Int32Array, apply_delta
+from fedblocks.aggregation.fixed_point import Int16Array, Int32Array
 from fedblocks.aggregation.krum import COSINE_SCALE, cosine, neighbours
-from fedblocks.aggregation.mean import weighted_delta
+from fedblocks.aggregation.mean import apply_delta, weighted_delta
 from fedblocks.aggregation.verdicts import clip_weight
 from fedblocks.rollup.actions import CommitUpdate, MalformedSignature, recover_signer, update_commitment
 from fedblocks.rollup.entries import (
