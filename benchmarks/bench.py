@@ -95,7 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not chosen.tables:
             measure(name, path, chosen.sizes, chosen.rounds)
         result = json.loads(path.read_text())
-        lines = [machine_line(result["machine"]), *PARTS[name].tables(result)]
+        picture = f"\n![What every method takes](benchmarks/{name}.png)"
+        lines = [machine_line(result["machine"]), *PARTS[name].tables(result), picture]
         PARTS[name].plot(result, chosen.out / f"{name}.png")
         if chosen.out == PAGE.with_suffix(""):
             PAGE.write_text(rewritten(PAGE.read_text(), name, lines))
