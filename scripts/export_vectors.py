@@ -25,9 +25,9 @@ from eth_account import Account
 from eth_utils.address import to_checksum_address
 
 from fedblocks.aggregation.counters import Counters
-from fedblocks.aggregation.fixed_point import Int16Array, Int32Array, Int64Array, apply_delta
+from fedblocks.aggregation.fixed_point import Int16Array, Int32Array, Int64Array
 from fedblocks.aggregation.gram import Gram, gram
-from fedblocks.aggregation.mean import weighted_delta
+from fedblocks.aggregation.mean import apply_delta, weighted_delta
 from fedblocks.aggregation.rules import Rules
 from fedblocks.aggregation.stats import ClientStats, CohortStats
 from fedblocks.aggregation.verdicts import CLIP_SCALE, Carried, Judgement, judge
