@@ -14,9 +14,9 @@ from hashlib import blake2b
 
 import numpy as np
 
-from fedblocks.aggregation.fixed_point import Int16Array, Int32Array, apply_delta
+from fedblocks.aggregation.fixed_point import Int16Array, Int32Array
 from fedblocks.aggregation.gram import Gram, gram
-from fedblocks.aggregation.mean import weighted_delta
+from fedblocks.aggregation.mean import apply_delta, weighted_delta
 from fedblocks.aggregation.verdicts import Carried, Judgement, judge
 from fedblocks.lab.division import divide
 from fedblocks.lab.margins import Margins
