@@ -576,7 +576,7 @@ def _against(scene: Scene) -> None:
         scene.sent_before(seat, -scene.last[seat])
         scene.weights[seat] = 0
     scene.counters[5] = Counters(outlying=1, shrinking=6)
-    scene.counters[6] = Counters(response=2, opposing=3)
+    scene.counters[6] = Counters(response=2, opposing=3, growing=1)
 
 
 def _evidence_against_too_many(scene: Scene) -> None:

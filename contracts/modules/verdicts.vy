@@ -114,7 +114,7 @@ def _judge(
         own[stats.DELTA], global_norms, rules[thresholds.GLOBAL_NOW_PERCENT], 100
     )
 
-    # Epochs running of the first three, strikes of the rest; three, two, two and four times three bits.
+    # Epochs running of the first three, strikes of the rest; three, two, two and five times three bits.
     response_run: uint256 = before & 7
     similar_run: uint256 = (before >> 3) & 3
     noise_run: uint256 = (before >> 5) & 3
@@ -133,6 +133,10 @@ def _judge(
     opposing_strikes: uint256 = self._next_strikes((before >> 10) & 7, opposing, most)
     outlying_strikes: uint256 = self._next_strikes((before >> 13) & 7, outlying, most)
     central_strikes: uint256 = self._next_strikes((before >> 16) & 7, central, most)
+    # Growth along the last step at all, however little: no honest loss gives it epoch after epoch.
+    growing_strikes: uint256 = (before >> 19) & 7
+    if tested:
+        growing_strikes = self._next_strikes(growing_strikes, own[stats.RESPONSE] > 0, most)
 
     verdict: Verdict = empty(Verdict)
     verdict.counters = (
@@ -143,6 +147,7 @@ def _judge(
         | (opposing_strikes << 10)
         | (outlying_strikes << 13)
         | (central_strikes << 16)
+        | (growing_strikes << 19)
     )
 
     run: uint256 = convert(rules[thresholds.RUN], uint256)
@@ -165,6 +170,7 @@ def _judge(
 
     strikes: uint256 = convert(rules[thresholds.STRIKES], uint256)
     badness: uint256 = self._with_strikes(outlying_strikes, strikes) + self._with_strikes(central_strikes, strikes)
+    badness += self._with_strikes(growing_strikes, strikes)
     badness += 2 + shrinking_strikes if shrinking else self._with_strikes(shrinking_strikes, strikes)
     badness += 1 + opposing_strikes if opposing else self._with_strikes(opposing_strikes, strikes)
     badness += 4 if like_global else self._with_strikes(similar_run, run)

@@ -248,6 +248,36 @@ def test_a_client_that_was_absent_is_not_tested_for_its_response():
     assert cohort.carried.counters[9].response == 0
 
 
+def test_a_client_that_grows_along_the_step_is_left_out_from_the_second_time_on_however_long_its_update_is():
+    # So long that the response test says nothing of it, and against nobody in particular.
+    cohort = Cohort(10, {9: lambda cohort, seat, honest: -20 * honest})
+    cohort.epochs(2)
+    for _ in range(4):
+        judgement = cohort.run_epoch()
+        assert Suspicion.RESPONSE not in judgement.verdicts[9].suspicions
+        assert Suspicion.GROWING in judgement.verdicts[9].suspicions
+        assert judgement.verdicts[9].excluded
+    assert cohort.slashed == {}
+
+
+@pytest.mark.parametrize("skew", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize("rate", [0.02, 0.1, 0.5])
+def test_no_honest_client_is_left_out_for_growing(skew, rate):
+    cohort = Cohort(10, skew=skew, rate=rate)
+    for _ in range(12):
+        judgement = cohort.run_epoch()
+        assert all(Suspicion.GROWING not in verdict.suspicions for verdict in judgement.verdicts.values())
+
+
+def test_who_was_absent_keeps_its_strikes_for_growing():
+    cohort = Cohort(10, {9: lambda cohort, seat, honest: None if cohort.epoch in (4, 6) else -20 * honest})
+    strikes = []
+    for _ in range(6):
+        cohort.run_epoch()
+        strikes.append(cohort.carried.counters[9].growing)
+    assert strikes == [0, 1, 2, 2, 2, 2]
+
+
 def test_excluded_clients_are_at_most_a_third_and_have_no_weight():
     cohort = Cohort(10, dict.fromkeys(range(5, 10), sign_flip))
     for _ in range(8):

@@ -150,6 +150,7 @@ class TestHonest:
             ("hardly anything", 2, Suspicion.LITTLE),
             ("the opposite", 2, Suspicion.RESPONSE),
             ("the opposite", 3, Suspicion.OPPOSING),
+            ("the opposite", 3, Suspicion.GROWING),
             ("the last step undone", 2, Suspicion.AGAINST_GLOBAL),
             ("everybody's mean", 3, Suspicion.CENTRAL),
         ],

@@ -31,6 +31,7 @@ BEHAVIOURS = {
 }
 SUSPICIONS = {
     "response-now": Suspicion.RESPONSE,
+    "growing-strikes": Suspicion.GROWING,
     "shrinking": Suspicion.SHRINKING,
     "shrinking-strikes": Suspicion.SHRINKING,
     "opposing": Suspicion.OPPOSING,

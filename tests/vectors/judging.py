@@ -260,6 +260,7 @@ def verdict(
         "opposing": strikes("opposing", opposing),
         "outlying": strikes("outlying", outlying),
         "central": strikes("central", central),
+        "growing": strikes("growing", response > 0) if tested else old["growing"],
     }
 
     def repeated(name: str) -> int:
@@ -269,6 +270,7 @@ def verdict(
         "RESPONSE": 4 + counters["response"] if failed else 0,
         "SHRINKING": 2 + counters["shrinking"] if shrinking else repeated("shrinking"),
         "OPPOSING": 1 + counters["opposing"] if opposing else repeated("opposing"),
+        "GROWING": repeated("growing"),
         "OUTLYING": repeated("outlying"),
         "CENTRAL": repeated("central"),
         "LIKE_GLOBAL": 4

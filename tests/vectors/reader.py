@@ -152,7 +152,7 @@ def packed(values: Sequence[int], widths: Sequence[int]) -> bytes:
     return b"".join(offset(value, width) if width > 0 else plain(value, -width) for value, width in pairs)
 
 
-COUNTER_BITS = [3, 2, 2, 3, 3, 3, 3]
+COUNTER_BITS = [3, 2, 2, 3, 3, 3, 3, 3]
 
 
 def packed_counters(counters: Sequence[int]) -> int:

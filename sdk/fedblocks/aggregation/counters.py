@@ -1,6 +1,6 @@
 """What is remembered of a client from epoch to epoch.
 
-One suspicious epoch proves little; a run of them does. Each seat carries seven small counters from header to header,
+One suspicious epoch proves little; a run of them does. Each seat carries eight small counters from header to header,
 packed into 32 bits. They hold while a client is absent: staying away must not wipe the slate.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import astuple, dataclass
 
 from fedblocks.exceptions import FedBlocksError
 
-_BITS = (3, 2, 2, 3, 3, 3, 3)
+_BITS = (3, 2, 2, 3, 3, 3, 3, 3)
 WORD_BITS = 32
 
 
@@ -32,6 +32,7 @@ class Counters:
         noise: epochs running in which it was unrelated to everything before, up to 3.
         shrinking, opposing, outlying, central: strikes of the suspicions E2 to E5, one more for each epoch that
             shows them and one less for each that does not.
+        growing: strikes likewise for each epoch in which the update grew along the model's last step at all.
     """
 
     response: int = 0
@@ -41,6 +42,7 @@ class Counters:
     opposing: int = 0
     outlying: int = 0
     central: int = 0
+    growing: int = 0
 
     def pack(self) -> int:
         """The counters in 32 bits, the first in the lowest."""

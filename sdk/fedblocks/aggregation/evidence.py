@@ -95,6 +95,15 @@ def is_noise(own: ClientStats, cohort: CohortStats, rules: Rules) -> bool:
     return unlike_own and unlike_global and own.related < max(1, tolerated(cohort.participants))
 
 
+def is_growing(own: ClientStats) -> bool:
+    """Whether the update has grown along the model's last step at all.
+
+    It needs no threshold: that it does not is what a convex loss promises of every honest client, whatever its data.
+    An accepted client whose training has converged does not either, for its last update is a part of the step.
+    """
+    return own.response > 0
+
+
 def fails_response(own: ClientStats, cohort: CohortStats, rules: Rules) -> bool:
     change = own.norm + own.last_norm - 2 * own.own_last
     grew = 100 * cohort.weight * own.response > rules.response_percent * cohort.step_norm

@@ -14,6 +14,7 @@ from fedblocks.aggregation.evidence import (
     cosine_above,
     fails_response,
     fails_response_clearly,
+    is_growing,
     is_like_global,
     is_little,
     is_noise,
@@ -33,6 +34,7 @@ class Suspicion(Enum):
 
     EVIDENCE = "hard evidence, but against more clients than can be malicious"
     RESPONSE = "grew along the model's last step"
+    GROWING = "grew along the model's last step, if only a little, repeatedly"
     SHRINKING = "shrinks the model against the others"
     OPPOSING = "points against most of the others"
     OUTLYING = "far out and against the others, repeatedly"
@@ -58,6 +60,7 @@ class Signs:
 
     response: bool
     clear_response: bool
+    growing: bool
     shrinking: bool
     opposing: bool
     outlying: bool
@@ -76,6 +79,7 @@ def signs_of(seat: int, own: ClientStats, cohort: CohortStats, tested: bool, rul
     return Signs(
         response=response,
         clear_response=response and fails_response_clearly(own, cohort, rules),
+        growing=tested and is_growing(own),
         shrinking=compared
         and cosine_above(-own.base, own.norm * cohort.base_norm, rules.shrink_percent, 100)
         and median_is_below(own.opposed, others),
@@ -102,21 +106,23 @@ def count(old: Counters, own: ClientStats, cohort: CohortStats, signs: Signs, te
         opposing=_next_strikes(old.opposing, signs.opposing, rules),
         outlying=_next_strikes(old.outlying, signs.outlying, rules),
         central=_next_strikes(old.central, signs.central, rules),
+        growing=_next_strikes(old.growing, signs.growing, rules) if tested else old.growing,
     )
 
 
 def suspicions_of(signs: Signs, counters: Counters, *, nearly: bool, rules: Rules) -> tuple[tuple[Suspicion, ...], int]:
     """What a client's own figures say against it, and how much: the sum over these suspicions."""
 
-    def with_strikes(shown: bool, strikes: int, first: int) -> int:
-        return first + strikes if shown else strikes if strikes >= rules.strikes else 0
+    def with_strikes(strikes: int, now: int = 0) -> int:
+        return strikes + now if now or strikes >= rules.strikes else 0
 
     weights = {
         Suspicion.RESPONSE: 4 + counters.response if signs.response else 0,
-        Suspicion.SHRINKING: with_strikes(signs.shrinking, counters.shrinking, 2),
-        Suspicion.OPPOSING: with_strikes(signs.opposing, counters.opposing, 1),
-        Suspicion.OUTLYING: counters.outlying if counters.outlying >= rules.strikes else 0,
-        Suspicion.CENTRAL: counters.central if counters.central >= rules.strikes else 0,
+        Suspicion.SHRINKING: with_strikes(counters.shrinking, 2 if signs.shrinking else 0),
+        Suspicion.OPPOSING: with_strikes(counters.opposing, 1 if signs.opposing else 0),
+        Suspicion.GROWING: with_strikes(counters.growing),
+        Suspicion.OUTLYING: with_strikes(counters.outlying),
+        Suspicion.CENTRAL: with_strikes(counters.central),
         Suspicion.LIKE_GLOBAL: 4 if signs.like_global else counters.similar if counters.similar >= rules.run else 0,
         Suspicion.AGAINST_GLOBAL: 2 if signs.against_global else 0,
         Suspicion.NEARLY_DUPLICATE: 1 if nearly else 0,

@@ -29,7 +29,7 @@ from fedblocks.types import MIN_COHORT
 def suspicion_measures(subject: Subject) -> tuple[Measure, ...]:
     """Every rule that only leaves an update out, applied to one client."""
     return (
-        _response_now(subject),
+        *_response_now(subject),
         *_krum(subject),
         *_normalised_krum(subject),
         *_shrinking(subject),
@@ -61,10 +61,10 @@ def _strikes(subject: Subject, rule: str, of: str, strikes: int) -> Measure:
     )
 
 
-def _response_now(subject: Subject) -> Measure:
+def _response_now(subject: Subject) -> Iterable[Measure]:
     own, cohort, rules = subject.own, subject.cohort, subject.rules
     value = percent(cohort.weight * own.response, cohort.step_norm) if subject.tested else 0.0
-    return Measure(
+    yield Measure(
         rule="response-now",
         title="growth along the model's last step, in per cent of the step",
         value=value,
@@ -82,6 +82,7 @@ def _response_now(subject: Subject) -> Measure:
         ),
         tested=subject.tested,
     )
+    yield _strikes(subject, "growing", "growing along the model's last step at all", subject.counters.growing)
 
 
 def _krum(subject: Subject) -> Iterable[Measure]:
