@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from cohort import STORED, measure, model, stored_updates
+from drawing import draw_bars
 from eth_account import Account
 from numpy.typing import NDArray
 from turns import Method, between
@@ -361,25 +362,7 @@ def tables(result: Mapping[str, Any]) -> Iterator[str]:
 
 def plot(result: Mapping[str, Any], path: Path) -> None:
     """Seconds of all methods, one group of bars for each size."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot
-
-    rows = result["sizes"]
-    figure, axes = pyplot.subplots(figsize=(9, 4))
-    width = 0.8 / len(SHOWN)
-    for index, name in enumerate(SHOWN):
-        own = [(at, row["methods"][name]["seconds"]) for at, row in enumerate(rows) if name in row["methods"]]
-        places = [at + (index - (len(SHOWN) - 1) / 2) * width for at, _ in own]
-        axes.bar(places, [seconds for _, seconds in own], width, label=METHODS[name].told)
-    axes.set_xticks(range(len(rows)), [f"n = {row['n']}\nd = {row['d']:,}" for row in rows])
-    axes.set_yscale("log")
-    axes.set_ylabel("seconds, median")
-    axes.legend(fontsize="small")
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    pyplot.close(figure)
+    draw_bars(result["sizes"], {name: METHODS[name].told for name in SHOWN}, path)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from cohort import measure, model, stored_updates
+from drawing import draw_bars
 from turns import Method, between
 
 from fedblocks.aggregation.gram import running_gram
@@ -158,32 +159,9 @@ def tables(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def plot(result: Mapping[str, Any], path: Path) -> None:
-    """How many times as long as the exact scores each method takes, and the read limit."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot
-
-    rows, shown = result["sizes"], ("exact", *PEERS)
-    figure, axes = pyplot.subplots(figsize=(9, 4))
-    width = 0.8 / len(shown)
-    for index, name in enumerate(shown):
-        own = [(at, row["methods"][name]["seconds"]) for at, row in enumerate(rows) if name in row["methods"]]
-        places = [at + (index - (len(shown) - 1) / 2) * width for at, _ in own]
-        axes.bar(places, [1000 * seconds for _, seconds in own], width, label=METHODS[name].told)
-    for name, style in (("read", ":"), ("multiply", "--")):
-        for at, row in enumerate(rows):
-            height = 1000 * row["methods"]["limits"][name]
-            axes.hlines(
-                height, at - 0.45, at + 0.45, colors="black", linestyles=style, label=None if at else f"limit: {name}"
-            )
-    axes.set_xticks(range(len(rows)), [f"n = {row['n']}\nd = {row['d']:,}" for row in rows])
-    axes.set_yscale("log")
-    axes.set_ylabel("milliseconds, median")
-    axes.legend(fontsize="small")
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    pyplot.close(figure)
+    """How long each method takes at each size, and what the machine can do at best."""
+    shown = {name: METHODS[name].told for name in ("exact", *PEERS)}
+    draw_bars(result["sizes"], shown, path, in_milliseconds=True, limits=("read", "multiply"))
 
 
 if __name__ == "__main__":
