@@ -198,20 +198,21 @@ def _judge(
 @pure
 def _clip_weight(norm: int256, median_norm: int256, samples: uint256, rules: int256[27]) -> int256:
     """
-    @notice The weight of an accepted update: its samples up to a cap, less where it is longer than the median.
+    @notice The weight of an accepted update: its samples up to a cap, less where it is longer than 3/2 of the median.
     @param norm Its squared length
     @param median_norm The median of the squared lengths
     @param samples How many samples its client has declared
     @param rules The thresholds
-    @return min(samples, cap) * floor(1024 * min(1, sqrt(median / norm))); 0 where the update is longer and the median not
-            positive
+    @return min(samples, cap) * floor(1024 * min(1, sqrt(c / norm))), c = floor(9/4 median); 0 where the update is longer and
+            the median not positive
     """
+    longest: int256 = 9 * median_norm // 4
     clip: int256 = _CLIP_SCALE
-    if norm > median_norm:
+    if norm > longest:
         clip = 0
-        if median_norm > 0:
+        if longest > 0:
             # The root of the floor is the floor of the root.
-            clip = wide._root(_CLIP_SCALE**2 * median_norm // norm)
+            clip = wide._root(_CLIP_SCALE**2 * longest // norm)
     counted: uint256 = min(samples, convert(rules[thresholds.SAMPLE_CAP], uint256))
     return convert(counted, int256) * clip
 

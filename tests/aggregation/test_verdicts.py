@@ -303,12 +303,13 @@ def test_suspicion_alone_costs_the_epoch_but_not_the_stake():
     assert cohort.slashed == {}
 
 
-def test_a_long_update_is_scaled_down_to_the_median():
+def test_a_long_update_is_scaled_down_to_one_and_a_half_times_the_median_length():
     rules = Rules()
-    assert clip_weight(400, 100, 5, rules) == CLIP_SCALE // 2
-    assert clip_weight(100, 100, 5, rules) == clip_weight(1, 100, 5, rules) == CLIP_SCALE
+    assert clip_weight(900, 100, 5, rules) == CLIP_SCALE // 2, "three times as long as the median, and twice the limit"
+    assert clip_weight(225, 100, 5, rules) == clip_weight(1, 100, 5, rules) == CLIP_SCALE
+    assert clip_weight(226, 100, 5, rules) < CLIP_SCALE
     assert clip_weight(10**12, 1, 5, rules) == 0
-    assert clip_weight(400, 100, 5, Rules(sample_cap=3)) == 3 * CLIP_SCALE // 2
+    assert clip_weight(900, 100, 5, Rules(sample_cap=3)) == 3 * CLIP_SCALE // 2
 
 
 def test_verdicts_do_not_depend_on_the_seats_order():

@@ -324,8 +324,8 @@ def judge(gram: Products, samples: Mapping[int, int], before: Before, rules: Map
 
     weights = [0] * n
     for seat in set(here) - excluded:
-        norm, median = stats[seat]["norm"], cohort["medianNorm"]
-        clip = 1024 if norm <= median else isqrt((median << 20) // norm)
+        norm, longest = stats[seat]["norm"], 9 * cohort["medianNorm"] // 4
+        clip = 1024 if norm <= longest else isqrt((longest << 20) // norm)
         weights[seat] = min(samples[seat], rules["sampleCap"]) * clip
     reasons = before.slash_reasons
     for seat in slashed:
