@@ -111,9 +111,10 @@ class Judgement:
 def clip_weight(norm: int, median_norm: int, samples: int, rules: Rules) -> int:
     """The weight of an accepted update: ``min(samples, cap) * floor(1024 min(1, sqrt(c / |u|^2)))``.
 
-    c is ``floor(9/4 median |u|^2)``: an update longer than one and a half times the median is scaled down to that, so that
-    no client moves the model much further than its peers. At the median itself, honest clients with unusual data would lose their part of the model:
-    at a label skew of alpha 0.1 that cost 1.3 points of accuracy in cohorts without an attacker (docs/detection.md).
+    c is ``floor(9/4 median |u|^2)``: an update longer than one and a half times the median is scaled down to that, so
+    that no client moves the model much further than its peers. At the median itself, honest clients with unusual data
+    would lose their part of the model: at a label skew of alpha 0.1 that cost 1.3 points of accuracy in cohorts without
+    an attacker (docs/decisions/0014).
     """
     times, parts = CLIP_LENGTH
     longest = times**2 * median_norm // parts**2
