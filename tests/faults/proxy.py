@@ -26,6 +26,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from fedblocks.rollup.keccak import keccak256
+
 
 class Fault(StrEnum):
     """What may happen to a request."""
@@ -110,6 +112,24 @@ class Script:
     def left(self) -> int:
         """How many are still to come."""
         return len(self._faults)
+
+
+class OfFunction(Script):
+    """Faults in the order in which they are given, for calls that read one function of a contract.
+
+    Args:
+        signature: of the function, as the ABI spells it: ``isStaked(address)``.
+        faults: one for each call of it; None lets it through. Afterwards all are let through.
+    """
+
+    def __init__(self, signature: str, faults: Iterable[Fault | None]) -> None:
+        super().__init__(faults, ["eth_call"])
+        self._selector = "0x" + keccak256(signature.encode())[:4].hex()
+
+    def fault(self, method: str, params: list[Any]) -> Fault | None:
+        if method == "eth_call" and str(params[0].get("data", params[0].get("input"))).startswith(self._selector):
+            return super().fault(method, params)
+        return None
 
 
 class Dice:

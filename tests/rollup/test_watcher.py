@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from fedblocks import FedBlocks
+from fedblocks.chain.connection import NodeRefused
+from fedblocks.chain.events import LogsIncomplete
 from fedblocks.chain.reverts import ContractReverted
 from fedblocks.contracts.model_parameter_chain import EpochOverturned
-from fedblocks.rollup.fraud.cases import FraudCase
+from fedblocks.rollup.fraud.cases import DemandKind, FraudCase
 from fedblocks.rollup.fraud.prover import find_fault
 from fedblocks.rollup.fraud.published import Published
 from fedblocks.rollup.gram_tree import GramTrace
@@ -22,8 +24,8 @@ from fedblocks.rollup.sequencer import Sequencer, instance_key
 from fedblocks.rollup.state import RollupState
 from fedblocks.rollup.submitter import Submitter
 from fedblocks.rollup.watch_journal import JournalUnusable, WatchJournal
-from fedblocks.rollup.watcher import Happening, LogsIncomplete, Watcher
-from tests.faults.proxy import Fault, FaultyNode, Script
+from fedblocks.rollup.watcher import Happening, Watcher
+from tests.faults.proxy import Fault, FaultyNode, OfFunction, Script
 from tests.rollup.epochs import changed
 from tests.rollup.running import Running, open_instance
 
@@ -102,6 +104,17 @@ def post(running: Running, lie=None) -> object:
     header = running.executed().header
     running.submitter.submit(header)
     return header
+
+
+def take_back(running: Running) -> None:
+    """The aggregator sees that its epoch has fallen, pays another bond, and goes on."""
+    running.submitter.reconcile()
+    key = instance_key(running.sequencer.context)
+    attempt = running.roles.user.chain.instance(key.instance_id).attempt
+    running.roles.aggregator.chain.deposit_bond(key.instance_id)
+    signer = running.roles.aggregator.sender.signer
+    running.sequencer = Liar.resume(running.store, running.blobs, key, signer, attempt)
+    running.submitter = Submitter(running.roles.aggregator.chain, running.store, key)
 
 
 def test_right_epochs_are_left_alone(running):
@@ -285,15 +298,10 @@ def test_the_store_takes_back_what_was_overturned_and_the_work_goes_on(running):
     post(running)
     post(running, wrong_delta)
     Watching(running).poll()
-    running.submitter.reconcile()
+    take_back(running)
     key = instance_key(running.sequencer.context)
     assert [each.level for each in running.store.epochs(key, include_reverted=True)] == [Level.POSTED, Level.REVERTED]
-    attempt = running.roles.user.chain.instance(key.instance_id).attempt
-    assert attempt == 1
-    running.roles.aggregator.chain.deposit_bond(key.instance_id)
-    signer = running.roles.aggregator.sender.signer
-    running.sequencer = Liar.resume(running.store, running.blobs, key, signer, attempt)
-    running.submitter = Submitter(running.roles.aggregator.chain, running.store, key)
+    assert running.sequencer.attempt == 1
     assert running.sequencer.next_epoch == 2
     post(running)
     watching = Watching(running)
@@ -341,6 +349,119 @@ def test_logs_that_a_node_leaves_out_are_noticed(running):
         with pytest.raises(LogsIncomplete, match="instance 1 has 2 epochs, it shows 1"):
             watching.poll()
         assert watching.poll() == [Happening.RIGHT, Happening.RIGHT]
+
+
+def test_finality_that_a_node_leaves_out_is_noticed(running):
+    post(running)
+    running.roles.node.increase_time(running.roles.user.chain.challenge_window() + 1)
+    running.submitter.finalize_ready()
+    with FaultyNode(running.roles.node.url, lag=1) as node:
+        node.plan = Script([Fault.STALE], ["eth_getLogs"])
+        watching = Watching(running, viewer(running, node.url))
+        with pytest.raises(LogsIncomplete, match="instance 1 has 1 final epochs, it shows 0"):
+            watching.poll()
+        assert watching.poll() == [Happening.FINAL, Happening.RIGHT]
+
+
+def test_the_finality_of_one_epoch_does_not_stand_for_that_of_those_before(running):
+    """A range of logs is read in pieces, each of which may be cut short by another node."""
+    post(running)
+    post(running)
+    running.roles.node.increase_time(running.roles.user.chain.challenge_window() + 1)
+    first, last = running.submitter.finalize_ready()
+    watching = Watching(running, viewer(running, running.roles.node.url))
+    connection = watching.watcher._connection
+    fetch, left_out = connection.fetch_events, [first.block]
+
+    def without(*arguments):
+        found = fetch(*arguments)
+        gone = left_out.pop() if left_out else None
+        return tuple(each for each in found if each.block != gone)
+
+    connection.fetch_events = without
+    with pytest.raises(LogsIncomplete, match=f"EpochFinalized in block {last.block} follows from nothing"):
+        watching.poll()
+    assert watching.poll() == [Happening.FINAL, Happening.FINAL, Happening.RIGHT, Happening.RIGHT]
+
+
+def test_another_epoch_in_the_place_of_one_that_fell_is_noticed(running):
+    post(running, wrong_delta)
+    with FaultyNode(running.roles.node.url) as node:
+        watching = Watching(running, viewer(running, node.url))
+        assert watching.poll() == [Happening.FAULT]
+        before = running.roles.node.connection.block_number()
+        assert Happening.CHALLENGED in Watching(running).poll()
+        take_back(running)
+        post(running)
+        node.lag = running.roles.node.connection.block_number() - before
+        node.plan = Script([Fault.STALE], ["eth_getLogs"])
+        with pytest.raises(LogsIncomplete, match="instance 1 has another epoch 1 than it shows"):
+            watching.poll()
+        assert watching.poll() == [Happening.OVERTURNED, Happening.RIGHT]
+
+
+def test_a_fault_is_not_too_late_because_the_next_node_has_not_heard_of_the_epoch(running):
+    post(running, wrong_delta)
+    with FaultyNode(running.roles.node.url, lag=1) as node:
+        roles = running.roles
+        acting = FedBlocks.connect(node.url, roles.stranger.deployment, signer=roles.stranger.sender.signer)
+        watching = Watching(running, acting)
+        node.plan = OfFunction("getDispute(uint256,uint256)", [Fault.STALE])
+        with pytest.raises(NodeRefused):
+            watching.poll()
+        assert node.seen[Fault.STALE] == 1
+        assert watching.poll() == [Happening.CHALLENGED, Happening.COLLECTED]
+        assert running.posted == 0
+
+
+def test_a_genesis_is_read_of_a_block_that_has_the_cohort(running):
+    """The instance is opened and an epoch posted; a node that is behind both answers who is in the cohort."""
+    post(running)
+    with FaultyNode(running.roles.node.url, lag=1_000_000) as node:
+        watching = Watching(running, viewer(running, node.url))
+        node.plan = OfFunction("getCohort(uint256)", [Fault.STALE])
+        with pytest.raises(NodeRefused):
+            watching.poll()
+        assert node.seen[Fault.STALE] == 1
+        assert watching.poll() == [Happening.RIGHT]
+
+
+def demanding(running: Running) -> bytes:
+    """Somebody demands data of a posted epoch; its header's hash."""
+    header = post(running)
+    demands = running.roles.stranger.demands
+    demands.demand(header, int(DemandKind.COMMITS), 0, 0)
+    return header.hash()
+
+
+def responder_of(running: Running, url: str) -> Responder:
+    """The aggregator's, which sees the chain through a node."""
+    roles = running.roles
+    aggregator = FedBlocks.connect(url, roles.aggregator.deployment, signer=roles.aggregator.sender.signer)
+    return Responder(aggregator.demands, running.store, running.blobs, instance_key(running.sequencer.context), 0)
+
+
+def test_a_demand_that_a_node_leaves_out_is_looked_for_again(running):
+    digest = demanding(running)
+    with FaultyNode(running.roles.node.url, lag=1) as node:
+        responder = responder_of(running, node.url)
+        node.plan = Script([Fault.STALE], ["eth_getLogs"])
+        with pytest.raises(LogsIncomplete, match="a demand holds epoch 1 of instance 1, it shows none"):
+            responder.poll()
+        (answered,) = responder.poll()
+        assert answered.demand.header_hash == digest
+        assert responder.poll() == []
+
+
+def test_a_demand_is_not_forgotten_because_the_next_node_does_not_have_it_yet(running):
+    digest = demanding(running)
+    with FaultyNode(running.roles.node.url, lag=1) as node:
+        responder = responder_of(running, node.url)
+        node.plan = Script([Fault.STALE], ["eth_call"])  # whether it is still open
+        with pytest.raises(NodeRefused):
+            responder.poll()
+        (answered,) = responder.poll()
+        assert answered.demand.header_hash == digest
 
 
 def test_a_reorganisation_while_logs_are_read_is_noticed(running):

@@ -22,10 +22,22 @@ from eth_abi.abi import decode as abi_decode
 from eth_utils.abi import event_abi_to_log_topic
 from eth_utils.address import to_checksum_address
 
+from fedblocks.exceptions import FedBlocksError
 from fedblocks.types import Address, BlockNumber, Hash32
 
 if typing.TYPE_CHECKING:
     from web3.types import LogReceipt
+
+
+class LogsIncomplete(FedBlocksError, LookupError):
+    """A node has left out events without which the others, or the contracts' state, cannot be.
+
+    Behind one address there may be several nodes. One that is behind gives what it has of a range of logs, and does not
+    say that it has not all of it; a state that it does not have it refuses.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the node's logs do not fit together: {what}; it may be behind, all is read again")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -112,7 +112,7 @@ def _fault(context: Sending, instance_id: InstanceId, epoch: int, data: str, gen
     if epoch > len(watched.epochs):
         raise EpochNotPosted(instance_id, epoch, len(watched.epochs))
     while watched.checked < epoch:
-        found = watched.check_next()
+        found = watched.check_next(head)
         if found is None:
             raise CannotJudge(instance_id, epoch, watched.waiting or watched.stuck or "nothing is published")
         followed, checked = found

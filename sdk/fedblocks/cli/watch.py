@@ -11,6 +11,7 @@ from rich.console import Console
 
 from fedblocks.aggregation.fixed_point import Int32Array
 from fedblocks.chain.connection import NodeRefused, NodeUnreachable, UnknownBlock
+from fedblocks.chain.events import LogsIncomplete
 from fedblocks.chain.transactions import TransactionSender
 from fedblocks.cli.connecting import connect, open_signer
 from fedblocks.cli.exit_codes import ExitCode
@@ -20,7 +21,7 @@ from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.vectors import VectorKind, decode_vector
 from fedblocks.rollup.watch_journal import WatchJournal
-from fedblocks.rollup.watcher import Happening, LogsIncomplete, Report, Watcher
+from fedblocks.rollup.watcher import Happening, Report, Watcher
 from fedblocks.types import InstanceId
 
 _COLOURS = {

@@ -17,6 +17,9 @@ from fedblocks.contracts.base import Contract
 from fedblocks.contracts.model_parameter_chain import HeaderLike
 from fedblocks.types import Address, EpochNumber, Hash32, InstanceId, Timestamp, Wei
 
+HELD_WITHOUT_END = 2**256 - 1
+"""Until when an epoch is held while a demand is open."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Opening:
@@ -175,7 +178,7 @@ class DataDemands(Contract):
         return Wei(self._read("credits", account, block=block))
 
     def held_until(self, header_hash: Hash32, block: Block = "latest") -> int:
-        """The last second in which demands hold an epoch; 2**256 - 1 while one is open, 0 when nothing was answered."""
+        """The last second in which demands hold an epoch; HELD_WITHOUT_END while one is open, 0 if none was ever."""
         return int(self._read("heldUntil", header_hash, block=block))
 
     def demand(self, header: HeaderLike, kind: int, seat: int, index: int, value: Wei | None = None) -> Receipt:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from fedblocks.aggregation.fixed_point import Int32Array
 from fedblocks.aggregation.rules import InvalidRules, Rules
-from fedblocks.contracts.model_parameter_chain import ModelParameterChain
+from fedblocks.chain.connection import Block
+from fedblocks.contracts.model_parameter_chain import Instance, ModelParameterChain
 from fedblocks.contracts.reward_manager import RewardManager
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.blobs import BlobStore
@@ -79,6 +80,8 @@ class WatchedInstance:
         """By number of epochs that were found right: the state after them. Only what may be needed again is kept."""
         self.checked = 0
         """How many epochs were found right."""
+        self.final = 0
+        """How many epochs are final."""
         self.stuck: str | None = None
         """Why nothing more can be said of this instance, if so."""
         self.waiting: str | None = None
@@ -90,11 +93,10 @@ class WatchedInstance:
         """An epoch was posted.
 
         Raises:
-            LookupError: if those before it are not known.
+            LookupError: if those before it are not known, or if one is known in its place that nothing has overturned.
         """
-        if header.epoch > len(self.epochs) + 1:
+        if header.epoch != len(self.epochs) + 1:
             raise LookupError(header.epoch)
-        del self.epochs[header.epoch - 1 :]
         self.epochs.append(Followed(header))
 
     def overturned(self, epoch: int) -> None:
@@ -103,18 +105,39 @@ class WatchedInstance:
         self.checked = min(self.checked, epoch - 1)
 
     def finalized(self, epoch: int) -> None:
-        """An epoch is final: states before it are not needed again."""
+        """An epoch is final: states before it are not needed again.
+
+        Raises:
+            LookupError: if the one before it is not, as far as is known, or it is not known itself.
+        """
+        if epoch != self.final + 1 or epoch > len(self.epochs):
+            raise LookupError(epoch)
+        self.final = epoch
         for number in [number for number in self._states if number < min(epoch, self.checked)]:
             del self._states[number]
 
-    def check_next(self) -> tuple[Followed, Checked] | None:
-        """Check the first epoch that was not found right yet; None when there is none."""
+    def missing(self, there: Instance) -> str | None:
+        """What the contract's state says that no event has; None when they agree."""
+        if there.posted_epochs != len(self.epochs):
+            return f"has {there.posted_epochs} epochs, it shows {len(self.epochs)}"
+        if self.epochs and there.last_header_hash != self.epochs[-1].header.hash():
+            return f"has another epoch {len(self.epochs)} than it shows"
+        if there.finalized_epochs != self.final:
+            return f"has {there.finalized_epochs} final epochs, it shows {self.final}"
+        return None
+
+    def check_next(self, block: Block) -> tuple[Followed, Checked] | None:
+        """Check the first epoch that was not found right yet; None when there is none.
+
+        Args:
+            block: one that has the instance and these epochs, to read it there.
+        """
         if self.checked >= len(self.epochs) or self.stuck:
             return None
         followed = self.epochs[self.checked]
         if followed.fault is not None:
             return followed, followed.fault
-        if not self._states and not self._begin():
+        if not self._states and not self._begin(block):
             return None
         assert self.context is not None
         before, previous = self._states[self.checked]
@@ -136,10 +159,10 @@ class WatchedInstance:
         """Look for an epoch's data anew: a blob may have been published late."""
         followed.published = None
 
-    def _begin(self) -> bool:
+    def _begin(self, block: Block) -> bool:
         """Read what the instance started from; False when its genesis model or rules are not to be had yet."""
-        instance = self._chain.instance(self.instance_id)
-        cohort = self._rewards.cohort(self.instance_id)
+        instance = self._chain.instance(self.instance_id, block)
+        cohort = self._rewards.cohort(self.instance_id, block)
         words: tuple[int, ...] = Rules().words()
         model, why = self._genesis, ""
         for followed in self.epochs:

@@ -17,7 +17,7 @@ from typing import Any
 from web3.exceptions import TransactionNotFound
 
 from fedblocks.aggregation.fixed_point import Int32Array
-from fedblocks.chain.events import ChainEvent
+from fedblocks.chain.events import ChainEvent, LogsIncomplete
 from fedblocks.chain.reverts import ContractReverted
 from fedblocks.chain.transactions import NotSent, Receipt
 from fedblocks.contracts.base import Contract
@@ -31,7 +31,6 @@ from fedblocks.contracts.model_parameter_chain import (
 )
 from fedblocks.contracts.reward_manager import RewardManager
 from fedblocks.contracts.verifiers import Verifier
-from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.fraud.cases import Answer, Challenge, Demand, DemandKind, FraudCase
 from fedblocks.rollup.fraud.published import Published
@@ -44,13 +43,6 @@ from fedblocks.types import BlockNumber, EpochNumber, Hash32, InstanceId, Wei
 
 BLOCKS_AT_ONCE = 2_000
 """Blocks whose events are asked for in one call; public nodes refuse much more."""
-
-
-class LogsIncomplete(FedBlocksError, LookupError):
-    """A node has left out events without which the others, or the contracts' state, cannot be."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"the node's logs do not fit together: {what}; it may be behind, all is read again")
 
 
 class Happening(StrEnum):
@@ -178,7 +170,7 @@ class Watcher:
         """
         self._follow()
         for instance in list(self._instances.values()):
-            while (found := instance.check_next()) is not None:
+            while (found := instance.check_next(self._followed)) is not None:
                 followed, checked = found
                 if checked.finding is None:
                     self._say(Happening.RIGHT, instance, followed, "worked out again: all the same")
@@ -198,7 +190,7 @@ class Watcher:
 
     def _follow(self) -> None:
         head = BlockNumber(self._connection.block_number() - self._confirmations)
-        if self._last_hash is not None and self._next_block - 1 > head:
+        if self._last_hash is not None and self._followed > head:
             return  # a node that is behind what was seen already; it proves nothing
         if not self._is_same_chain():
             self._forget()
@@ -220,7 +212,12 @@ class Watcher:
         """Whether the last block that was followed is still one of the chain's."""
         if self._last_hash is None:
             return True
-        return self._connection.block(BlockNumber(self._next_block - 1)).hash == self._last_hash
+        return self._connection.block(self._followed).hash == self._last_hash
+
+    @property
+    def _followed(self) -> BlockNumber:
+        """The last block that was followed. What goes by the events is read there."""
+        return BlockNumber(self._next_block - 1)
 
     def _take_in_order(self, event: ChainEvent) -> None:
         try:
@@ -244,11 +241,9 @@ class Watcher:
             if instance.is_complete:
                 continue
             found = chain.instance(instance.instance_id, head)
-            if found.posted_epochs != len(instance.epochs):
+            if missing := instance.missing(found):
                 self._forget()
-                raise LogsIncomplete(
-                    f"instance {instance.instance_id} has {found.posted_epochs} epochs, it shows {len(instance.epochs)}"
-                )
+                raise LogsIncomplete(f"instance {instance.instance_id} {missing}")
             instance.is_complete = found.finalized_epochs == found.number_of_epochs
 
     def _take(self, event: ChainEvent) -> None:
@@ -313,8 +308,9 @@ class Watcher:
     # What is done about it
 
     def _is_pending(self, followed: Followed) -> bool:
+        # In the last block that was followed: the next node to be asked may not even have heard that it was posted.
         header = followed.header
-        dispute = self._contracts.chain.get_dispute(header.instance_id, header.epoch)
+        dispute = self._contracts.chain.get_dispute(header.instance_id, header.epoch, self._followed)
         return dispute.header_hash == header.hash()
 
     def _on_fault(self, instance: WatchedInstance, followed: Followed, fault: Challenge) -> None:
