@@ -364,6 +364,44 @@ def test_a_seat_is_found_although_the_next_node_behind_the_address_knows_of_no_i
         client.close()
 
 
+def test_a_reward_is_not_missed_because_two_states_go_by_the_number_of_one_block(stage):
+    """A node that makes the next block may say what is in it already, of the block before; asked again, it does not."""
+    with FaultyNode(stage.roles.node.url, lag=1) as faulty:
+        chain = ChainConfig(network=faulty.url, deployment=stage.folder / "deployment.json")
+        client = stage.client(chain=chain, claim_rewards=True)
+        client.turn()
+        task = stage.others_commit()
+        stage.close()
+        client.turn()
+        stage.post(task)
+        number = stage.job.instance_id
+        stage.roles.user.chain.stop_instance(number)
+        stage.roles.node.increase_time(stage.roles.user.chain.challenge_window() + 1)
+        stage.submitter.finalize_ready()
+        client._follow_all()
+        stage.roles.aggregator.rewards.collect_training_fees(number)
+        owed = stage.roles.user.rewards.reward(number, stage.signer.address)
+        assert owed > 0
+        before = client._block() - 1
+        settled, reward = type(client.fedblocks.rewards).user_instance, type(client.fedblocks.rewards).reward
+        rewards, looks = client.fedblocks.rewards, []
+
+        def moving(instance: Any, block: Any) -> Any:
+            looks.append(block)
+            return settled(rewards, instance, block if len(looks) == 1 else before)
+
+        rewards.user_instance = moving
+        rewards.reward = lambda instance, address, block: reward(rewards, instance, address, before)
+        assert not client._is_over(number)
+        assert not client._is_paid(number)
+        assert len(looks) == 3
+        del rewards.user_instance, rewards.reward
+        assert client._is_over(number)
+        assert stage.roles.user.rewards.reward(number, stage.signer.address) == 0
+        assert len(stage.said("reward claimed")) == 1
+        client.close()
+
+
 def test_who_has_no_stake_trains_nothing(stage):
     stage.roles.clients[0].staking.unregister()
     client = stage.client()

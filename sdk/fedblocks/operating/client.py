@@ -34,7 +34,7 @@ from fedblocks.operating.taking_part import TakingPart
 from fedblocks.operating.talking import Stopped, Stopping, Talk
 from fedblocks.service.client import MpsClient, NodeAway, NodeProblem
 from fedblocks.training.profile import profile_of, sign_profile
-from fedblocks.types import InstanceId, Timestamp
+from fedblocks.types import InstanceId, Timestamp, Wei
 
 FOLLOW_EVERY = 5
 """How many polls pass between two looks for new seats, and at what became of epochs."""
@@ -172,9 +172,10 @@ class ClientProcess:
             return False
         if not self._config.claim_rewards:
             return True
-        if not self.fedblocks.rewards.user_instance(number, block).settled:
+        owed = self._owed(number, block)
+        if owed is None:
             return False
-        if self.fedblocks.rewards.reward(number, self._signer.address, block):
+        if owed:
             self._claim(number)
         elif self._outbox.is_file():
             # The claim was mined, and this process or its disk failed before that was written down.
@@ -206,8 +207,20 @@ class ClientProcess:
 
     def _is_paid(self, number: InstanceId) -> bool:
         """Whether the reward was paid out; a node that is behind shows none before the settlement either."""
-        block, rewards = self._block(), self.fedblocks.rewards
-        return rewards.user_instance(number, block).settled and not rewards.reward(number, self._signer.address, block)
+        return self._owed(number, self._block()) == 0
+
+    def _owed(self, number: InstanceId, block: Block) -> Wei | None:
+        """What can be claimed, in wei; None before the settlement.
+
+        One block's number may stand for two states: a node that makes the next block may answer with what is in it
+        already, and one that changes to another branch has another block of that number. A reward that was read after
+        the settlement *and* before it says nothing; between two looks that find it settled, it is the settlement's.
+        """
+        rewards = self.fedblocks.rewards
+        if not rewards.user_instance(number, block).settled:
+            return None
+        owed = rewards.reward(number, self._signer.address, block)
+        return owed if owed or rewards.user_instance(number, block).settled else None
 
     def _publish(self) -> bool:
         if self._published:
