@@ -16,6 +16,7 @@ import pytest
 
 from fedblocks import FedBlocks
 from fedblocks.chain.connection import NodeUnreachable
+from fedblocks.contracts.model_parameter_chain import InstanceOpened
 from fedblocks.engines.refusals import NoBond, NotTheAggregator
 from fedblocks.operating import aggregator as module
 from fedblocks.operating.aggregator import AggregatorProcess
@@ -28,6 +29,7 @@ from fedblocks.operating.config import (
 )
 from fedblocks.operating.talking import Stopping, Talk
 from fedblocks.rollup.blobs import BlobStore
+from fedblocks.rollup.duties import ChainDuties, NotOpenYet
 from fedblocks.rollup.fraud.cases import DemandKind
 from fedblocks.rollup.intake import Intake
 from fedblocks.rollup.progress import Phase, RoundRecord
@@ -37,6 +39,7 @@ from fedblocks.rollup.submitter import Submitter
 from fedblocks.storage.leases import LeaseTaken
 from fedblocks.training.client import FederatedClient, RoundTask
 from tests.anvil import FIRST_CLIENT, Roles
+from tests.faults.proxy import Fault, FaultyNode, OfFunction, Script
 from tests.operating.stage import Still, samples
 
 
@@ -266,6 +269,58 @@ def test_a_damaged_update_is_taken_away_so_that_its_client_sends_it_again(runnin
     running.until(lambda: len(running.said("opened")) == 2)
     assert running.said("opened")[1]["epoch"] == 2
     running.play_epoch()
+
+
+def behind(faulty: FaultyNode, running: Running) -> str:
+    """The address of a chain behind which a node is that has not heard of the instance yet."""
+    head = running.roles.node.connection.block_number()
+    (opened,) = [each for each in running.roles.user.chain.events(0, head) if isinstance(each, InstanceOpened)]
+    faulty.lag = head - opened.block + 1
+    return faulty.url
+
+
+def test_nobody_is_left_out_because_the_next_node_knows_of_no_stake(running):
+    with FaultyNode(running.roles.node.url) as faulty:
+        # Everybody's is asked for once to know whom to wait for, and once more at the closing.
+        faulty.plan = OfFunction("isStaked(address)", [None] * 7 + [Fault.STALE] * 2)
+        running.start(chain=replace(running.config.chain, network=behind(faulty, running)))
+        running.play_epoch()
+        running.stop()
+        assert faulty.seen[Fault.STALE] == 2
+    assert running.said("posted")[0]["participants"] == len(running.clients)
+    assert running.said("absent") == []
+
+
+def test_a_block_before_the_instance_says_nothing_against_a_client(running):
+    gone, stays = running.roles.clients[2], running.roles.clients[3].sender.address
+    gone.staking.unregister()
+    head = running.roles.node.connection.block_number()
+    first_stake = min(each.block for each in running.roles.user.staking.events(0, head))
+    with FaultyNode(running.roles.node.url, lag=head - first_stake + 1) as faulty:
+        fedblocks = FedBlocks.connect(faulty.url, running.roles.aggregator.deployment)
+        contracts = fedblocks.chain, fedblocks.rewards, fedblocks.staking, fedblocks.slashing
+        duties = ChainDuties(*contracts, running.roles.aggregator.sender.address, running.number, Talk())
+        faulty.plan = Script([Fault.STALE], ["eth_blockNumber"])
+        with pytest.raises(NotOpenYet, match=f"instance {running.number} is not opened"):
+            duties.is_staked(stays)
+        assert duties.is_staked(stays)
+        assert not duties.is_staked(gone.sender.address)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [lambda: Script([Fault.STALE] * 3, ["eth_blockNumber"]), lambda: OfFunction("getInstance(uint256)", [Fault.STALE])],
+    ids=["of the newest block", "of the instance"],
+)
+def test_an_instance_that_the_next_node_does_not_have_yet_is_waited_for(running, plan):
+    with FaultyNode(running.roles.node.url, plan()) as faulty:
+        running.start(chain=replace(running.config.chain, network=behind(faulty, running)))
+        running.until(lambda: running.said("opened"))
+        running.stop()
+        assert faulty.plan.left == 0
+    assert running.errors == []
+    assert {each["kind"] for each in running.said("waiting")} <= {"NotOpenYet", "NodeRefused"}
+    assert running.said("waiting")
 
 
 def test_two_processes_with_one_key_are_one_too_many(running, monkeypatch):

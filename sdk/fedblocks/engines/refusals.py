@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from fedblocks.contracts.model_parameter_chain import Instance, ModelParameterChain
 from fedblocks.exceptions import FedBlocksError
+from fedblocks.rollup.duties import NotOpenYet
+from fedblocks.types import ZERO_ADDRESS, Address, BlockNumber, InstanceId
 
 
 class NotTheAggregator(FedBlocksError, PermissionError):
@@ -28,3 +31,18 @@ class OtherRules(FedBlocksError, ValueError):
         super().__init__(
             f"instance {instance_id} is judged by other rules than those at hand; give those whose hash is on chain"
         )
+
+
+def instance_for(chain: ModelParameterChain, number: InstanceId, account: Address, block: BlockNumber) -> Instance:
+    """An instance that an account is to run, as it is in one block.
+
+    Raises:
+        NotOpenYet: if nobody is named for it: it is not configured, or the node is behind.
+        NotTheAggregator: if somebody else is.
+    """
+    instance = chain.instance(number, block)
+    if instance.aggregator == ZERO_ADDRESS:
+        raise NotOpenYet(number, block)
+    if instance.aggregator != account:
+        raise NotTheAggregator(account, instance.aggregator, number)
+    return instance

@@ -135,7 +135,7 @@ class InstanceRun:
         engine = IntakeEngine(
             opened.store,
             Patience(config.commit_seconds, config.reveal_seconds, config.minimum_commits),
-            is_staked=self._fedblocks.staking.is_staked,
+            is_staked=self._duties.is_staked,
             rest=rest,
         )
         return AggregatorLoop(
@@ -143,7 +143,7 @@ class InstanceRun:
             opened.submitter,
             engine,
             opened.evaluate,
-            is_staked=self._fedblocks.staking.is_staked,
+            is_staked=self._duties.is_staked,
             target_ppm=opened.job.target_accuracy_ppm,
             maximum_epochs=opened.maximum_epochs,
             on_closed=lambda _: self._closed(opened),

@@ -17,7 +17,7 @@ from fedblocks.chain.outbox_records import DoneByOthers
 from fedblocks.chain.signers import Signer
 from fedblocks.client import FedBlocks
 from fedblocks.contracts.model_parameter_chain import Instance
-from fedblocks.engines.refusals import NoBond, NotTheAggregator, OtherRules
+from fedblocks.engines.refusals import NoBond, OtherRules, instance_for
 from fedblocks.exceptions import FedBlocksError
 from fedblocks.operating.config import AggregatorConfig, InstanceConfig
 from fedblocks.operating.local_data import evaluation_data
@@ -34,7 +34,7 @@ from fedblocks.training.job import JobRequest
 from fedblocks.training.models import build_model
 from fedblocks.training.quantise import model_to_vector
 from fedblocks.training.trainer import evaluate
-from fedblocks.types import InstanceId
+from fedblocks.types import BlockNumber, InstanceId
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,14 +64,13 @@ def deposit_bond(fedblocks: FedBlocks, signer: Signer, number: InstanceId, *, wa
     """Make sure that the aggregator has accepted the instance.
 
     Raises:
+        NotOpenYet: if the node does not show the instance yet.
         NotTheAggregator: if it was not named for it.
         NoBond: if there is no bond, and none is to be deposited.
     """
-    chain, address = fedblocks.chain, signer.address
-    instance = chain.instance(number)
-    if instance.aggregator != address:
-        raise NotTheAggregator(address, instance.aggregator, number)
-    if chain.bond(number, address):
+    chain, address, block = fedblocks.chain, signer.address, fedblocks.connection.block_number()
+    instance = instance_for(chain, number, address, block)
+    if chain.bond(number, address, block):
         return
     if not wanted:
         raise NoBond(address, number)
@@ -88,15 +87,18 @@ def open_instance(
     """Open an instance and give its writer's lease back at the end.
 
     Raises:
+        NotOpenYet: if the node does not show the instance yet.
         OtherRules, WrongGenesisModel, InvalidJob: if what the configuration names is not what is on chain.
         ReplayMismatch, WriterConflict, StorageError: if what is stored cannot be taken up.
         ConflictingEpoch: if the chain has other epochs than the store.
     """
     number, chain = InstanceId(wanted.instance), fedblocks.chain
-    instance = chain.instance(number)
+    # All of one block: what is stored now is kept, and the next node to be asked may not have the cohort yet.
+    block = fedblocks.connection.block_number()
+    instance = instance_for(chain, number, signer.address, block)
     document = wanted.job.read_bytes()
     job = JobRequest.from_json(document)
-    context = _context(fedblocks, number, instance)
+    context = _context(fedblocks, number, instance, block)
     key, blobs = instance_key(context), BlobStore(config.data)
     with RollupStore(config.store) as store:
         submitter = Submitter(chain, store, key)
@@ -140,7 +142,7 @@ def genesis_model(wanted: InstanceConfig, job: JobRequest, d: int) -> Int32Array
     return model_to_vector(build_model(job.architecture, job.input_shape, job.classes, job.seed))
 
 
-def _context(fedblocks: FedBlocks, number: InstanceId, instance: Instance) -> InstanceContext:
+def _context(fedblocks: FedBlocks, number: InstanceId, instance: Instance, block: BlockNumber) -> InstanceContext:
     rules = Rules()
     if rules_hash(rules.words()) != instance.rules_hash:
         raise OtherRules(number)
@@ -148,7 +150,7 @@ def _context(fedblocks: FedBlocks, number: InstanceId, instance: Instance) -> In
         chain_id=fedblocks.connection.chain_id,
         settlement=fedblocks.chain.address,
         instance_id=number,
-        cohort=tuple(fedblocks.rewards.cohort(number)),
+        cohort=tuple(fedblocks.rewards.cohort(number, block)),
         d=instance.d,
         genesis_root=instance.genesis_model_root,
         rules=rules,

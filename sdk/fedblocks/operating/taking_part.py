@@ -30,7 +30,7 @@ from fedblocks.service.client import MpsClient, NodeProblem
 from fedblocks.service.schemas import Round, from_hex
 from fedblocks.training.client import RoundTask
 from fedblocks.training.quantise import NonFiniteModel
-from fedblocks.types import ZERO_HASH, Address, EpochNumber, Hash32
+from fedblocks.types import ZERO_ADDRESS, ZERO_HASH, Address, EpochNumber, Hash32
 
 
 class TakingPart:
@@ -263,4 +263,7 @@ class TakingPart:
         return replace(evidence, outcome="final") if evidence.epoch <= instance.finalized_epochs else evidence
 
     def _aggregator(self) -> Address:
-        return self._fedblocks.chain.instance(self.context.instance_id, self._block()).aggregator
+        named = self._fedblocks.chain.instance(self.context.instance_id, self._block()).aggregator
+        if named == ZERO_ADDRESS:
+            raise NotYetOnChain("the instance's aggregator", 0)
+        return named

@@ -25,11 +25,23 @@ from fedblocks.contracts.model_parameter_chain import EpochFinalized, ModelParam
 from fedblocks.contracts.reward_manager import RewardManager
 from fedblocks.contracts.slashing_manager import SlashingManager
 from fedblocks.contracts.staking_registry import StakingRegistry
+from fedblocks.exceptions import FedBlocksError
 from fedblocks.rollup.blobs import BlobCorrupt, BlobMissing
 from fedblocks.rollup.recorded import DataLost
 from fedblocks.rollup.submitter import Submitter
 from fedblocks.storage.errors import StorageError
-from fedblocks.types import Address, InstanceId
+from fedblocks.types import Address, BlockNumber, InstanceId
+
+
+class NotOpenYet(FedBlocksError, LookupError):
+    """The node shows nothing of an instance, or not what its user has configured; nothing follows from that."""
+
+    def __init__(self, instance_id: int, block: int) -> None:
+        super().__init__(
+            f"in block {block}, the newest that the node names, instance {instance_id} is not opened and configured; "
+            "the node may be behind, or the number wrong; it is looked for again"
+        )
+
 
 LOST = (DataLost, BlobMissing, BlobCorrupt)
 """What somebody has to bring back from a copy; then it goes on."""
@@ -39,6 +51,7 @@ HEALED_BY_TIME = (
     NodeUnreachable,
     NodeRefused,
     UnknownBlock,
+    NotOpenYet,
     NotDoneYet,
     FateUnknown,
     TransactionNotMined,
@@ -103,6 +116,22 @@ class ChainDuties:
         chain = self._chain
         instance = chain.instance(self._number)
         return chain.epoch(self._number, instance.posted_epochs + 1).commits_closed_at != 0  # type: ignore[arg-type]
+
+    def is_staked(self, client: Address) -> bool:
+        """Whether a client of the cohort has an active stake.
+
+        Whoever has a seat was staked when the instance was opened, so that a block without the cohort says nothing
+        against anybody: behind one address there may be several nodes, and one that is behind knows of no stake either.
+
+        Raises:
+            NotOpenYet: if the client has none in a block that does not have the instance yet.
+        """
+        block = self._head()
+        if self._staking.is_staked(client, block):
+            return True
+        if client not in self._rewards.cohort(self._number, block):
+            raise NotOpenYet(self._number, block)
+        return False
 
     def finalize(self, submitter: Submitter) -> None:
         """Make due epochs final."""
@@ -170,8 +199,9 @@ class ChainDuties:
 
     def withdraw_bond(self) -> None:
         """Take the bond back."""
-        chain = self._chain
-        if not chain.bond(self._number, self._aggregator):
+        chain, block = self._chain, self._head()
+        # That there is none is believed of a block that has the instance's end: a node may be behind.
+        if chain.is_closed(self._number, block) and not chain.bond(self._number, self._aggregator, block):
             return
         receipt = self._once(
             f"withdrawBond/{self._aggregator}",
@@ -180,6 +210,10 @@ class ChainDuties:
         )
         if receipt is not None:
             self._talk("bond withdrawn", instance=self._number, transaction=receipt.transaction_hash)
+
+    def _head(self) -> BlockNumber:
+        # A number, never "latest": two reads of it may come from two nodes, of which one is behind.
+        return self._chain.connection.block_number()
 
     def _once(self, what: str, done: Callable[[], bool], send: Callable[[], Receipt]) -> Receipt | None:
         with suppress(DoneByOthers), self._meaning(what, done):

@@ -19,7 +19,7 @@ from fedblocks.contracts.slashing_manager import SlashingManager
 from fedblocks.contracts.staking_registry import StakingRegistry
 from fedblocks.deployments import Deployment
 from fedblocks.engines.flower.settings import AggregatorSettings
-from fedblocks.engines.refusals import NoBond, NotTheAggregator, OtherRules
+from fedblocks.engines.refusals import NoBond, OtherRules, instance_for
 from fedblocks.rollup.blobs import BlobStore
 from fedblocks.rollup.duties import ChainDuties, Told
 from fedblocks.rollup.header import rules_hash
@@ -41,7 +41,6 @@ class Aggregator:
         job: what the user asked for.
         maximum_epochs: how many the user paid for.
         sequencer, submitter, responder: of the instance.
-        staking: says who is staked.
         duties: what it owes the chain besides epochs.
     """
 
@@ -50,7 +49,6 @@ class Aggregator:
     sequencer: Sequencer
     submitter: Submitter
     responder: Responder
-    staking: StakingRegistry
     duties: ChainDuties
     _store: RollupStore
     _key: InstanceKey
@@ -66,7 +64,7 @@ class Aggregator:
             told: hears of the duties that are done.
 
         Raises:
-            NotTheAggregator, NoBond, OtherRules, WrongGenesisModel: if what is on chain does not agree.
+            NotOpenYet, NotTheAggregator, NoBond, OtherRules, WrongGenesisModel: if what is on chain does not agree.
             NodeUnreachable, WrongChain: if the node does not answer, or serves another chain.
             ReplayMismatch, WriterConflict: if what is stored cannot be taken up.
         """
@@ -78,10 +76,9 @@ class Aggregator:
         staking = StakingRegistry(connection, deployment.address("StakingRegistry"))
         slashing = SlashingManager(connection, deployment.address("SlashingManager"), sender)
         number = InstanceId(settings.instance)
-        instance = chain.instance(number)
-        if instance.aggregator != signer.address:
-            raise NotTheAggregator(signer.address, instance.aggregator, number)
-        if not chain.bond(number, signer.address) and not chain.is_closed(number):
+        block = connection.block_number()
+        instance = instance_for(chain, number, signer.address, block)
+        if not chain.bond(number, signer.address, block) and not chain.is_closed(number, block):
             raise NoBond(signer.address, number)
         rules = rules or Rules()
         if rules_hash(rules.words()) != instance.rules_hash:
@@ -90,7 +87,7 @@ class Aggregator:
             chain_id=connection.chain_id,
             settlement=chain.address,
             instance_id=number,
-            cohort=tuple(rewards.cohort(number)),
+            cohort=tuple(rewards.cohort(number, block)),
             d=instance.d,
             genesis_root=instance.genesis_model_root,
             rules=rules,
@@ -120,7 +117,6 @@ class Aggregator:
             sequencer=sequencer,
             submitter=submitter,
             responder=Responder(demands, store, blobs, key, deployment.first_block),
-            staking=staking,
             duties=ChainDuties(chain, rewards, staking, slashing, signer.address, number, told),
             _store=store,
             _key=key,

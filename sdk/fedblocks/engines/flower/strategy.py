@@ -137,7 +137,7 @@ class FedBlocksStrategy(FedAvg):  # type: ignore[misc]  # flwr is not where mypy
 
         Raises:
             NothingMeasured: if there is no such function, or it gives no accuracy.
-            NotTheAggregator, NoBond, OtherRules, WrongGenesisModel: if the chain does not agree.
+            NotOpenYet, NotTheAggregator, NoBond, OtherRules, WrongGenesisModel: if the chain does not agree.
         """
         if evaluate_fn is None:
             raise NothingMeasured("there is no evaluate_fn")
@@ -194,7 +194,7 @@ class _Run:
             aggregator.submitter,
             self.engine,
             self._measure,
-            is_staked=aggregator.staking.is_staked,
+            is_staked=aggregator.duties.is_staked,
             target_ppm=aggregator.job.target_accuracy_ppm,
             maximum_epochs=min(num_rounds, aggregator.maximum_epochs),
             responder=aggregator.responder,
