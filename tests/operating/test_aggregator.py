@@ -16,7 +16,10 @@ import pytest
 
 from fedblocks import FedBlocks
 from fedblocks.chain.connection import NodeUnreachable
+from fedblocks.chain.events import ChainEvent
+from fedblocks.contracts.base import Contract
 from fedblocks.contracts.model_parameter_chain import InstanceOpened
+from fedblocks.contracts.staking_registry import Stake
 from fedblocks.engines.refusals import NoBond, NotTheAggregator
 from fedblocks.operating import aggregator as module
 from fedblocks.operating.aggregator import AggregatorProcess
@@ -271,22 +274,26 @@ def test_a_damaged_update_is_taken_away_so_that_its_client_sends_it_again(runnin
     running.play_epoch()
 
 
-def behind(faulty: FaultyNode, running: Running) -> str:
-    """The address of a chain behind which a node is that has not heard of the instance yet."""
-    head = running.roles.node.connection.block_number()
-    (opened,) = [each for each in running.roles.user.chain.events(0, head) if isinstance(each, InstanceOpened)]
-    faulty.lag = head - opened.block + 1
+def behind(faulty: FaultyNode, before: list[ChainEvent]) -> str:
+    """The address of a chain behind which a node is that has not heard of any of some events."""
+    faulty.lag = int(faulty.call("eth_blockNumber"), 16) - min(each.block for each in before) + 1
     return faulty.url
+
+
+def events(contract: Contract, kind: type[ChainEvent]) -> list[ChainEvent]:
+    """What has happened of one kind."""
+    return [each for each in contract.events() if isinstance(each, kind)]
 
 
 def test_nobody_is_left_out_because_the_next_node_knows_of_no_stake(running):
     with FaultyNode(running.roles.node.url) as faulty:
         # Everybody's is asked for once to know whom to wait for, and once more at the closing.
-        faulty.plan = OfFunction("isStaked(address)", [None] * 7 + [Fault.STALE] * 2)
-        running.start(chain=replace(running.config.chain, network=behind(faulty, running)))
+        faulty.plan = OfFunction("isStaked(address)", [None] * 7 + [Fault.STALE] * 6)
+        url = behind(faulty, events(running.roles.user.staking, Stake))
+        running.start(chain=replace(running.config.chain, network=url))
         running.play_epoch()
         running.stop()
-        assert faulty.seen[Fault.STALE] == 2
+        assert faulty.seen[Fault.STALE] == 6
     assert running.said("posted")[0]["participants"] == len(running.clients)
     assert running.said("absent") == []
 
@@ -294,10 +301,9 @@ def test_nobody_is_left_out_because_the_next_node_knows_of_no_stake(running):
 def test_a_block_before_the_instance_says_nothing_against_a_client(running):
     gone, stays = running.roles.clients[2], running.roles.clients[3].sender.address
     gone.staking.unregister()
-    head = running.roles.node.connection.block_number()
-    first_stake = min(each.block for each in running.roles.user.staking.events(0, head))
-    with FaultyNode(running.roles.node.url, lag=head - first_stake + 1) as faulty:
-        fedblocks = FedBlocks.connect(faulty.url, running.roles.aggregator.deployment)
+    with FaultyNode(running.roles.node.url) as faulty:
+        url = behind(faulty, events(running.roles.user.staking, Stake))
+        fedblocks = FedBlocks.connect(url, running.roles.aggregator.deployment)
         contracts = fedblocks.chain, fedblocks.rewards, fedblocks.staking, fedblocks.slashing
         duties = ChainDuties(*contracts, running.roles.aggregator.sender.address, running.number, Talk())
         faulty.plan = Script([Fault.STALE], ["eth_blockNumber"])
@@ -309,12 +315,16 @@ def test_a_block_before_the_instance_says_nothing_against_a_client(running):
 
 @pytest.mark.parametrize(
     "plan",
-    [lambda: Script([Fault.STALE] * 3, ["eth_blockNumber"]), lambda: OfFunction("getInstance(uint256)", [Fault.STALE])],
+    [
+        lambda: Script([Fault.STALE] * 3, ["eth_blockNumber"]),
+        lambda: OfFunction("getInstance(uint256)", [Fault.STALE] * 5),
+    ],
     ids=["of the newest block", "of the instance"],
 )
 def test_an_instance_that_the_next_node_does_not_have_yet_is_waited_for(running, plan):
     with FaultyNode(running.roles.node.url, plan()) as faulty:
-        running.start(chain=replace(running.config.chain, network=behind(faulty, running)))
+        url = behind(faulty, events(running.roles.user.chain, InstanceOpened))
+        running.start(chain=replace(running.config.chain, network=url))
         running.until(lambda: running.said("opened"))
         running.stop()
         assert faulty.plan.left == 0

@@ -406,10 +406,10 @@ def test_a_fault_is_not_too_late_because_the_next_node_has_not_heard_of_the_epoc
         roles = running.roles
         acting = FedBlocks.connect(node.url, roles.stranger.deployment, signer=roles.stranger.sender.signer)
         watching = Watching(running, acting)
-        node.plan = OfFunction("getDispute(uint256,uint256)", [Fault.STALE])
+        node.plan = OfFunction("getDispute(uint256,uint256)", [Fault.STALE] * 4)
         with pytest.raises(NodeRefused):
             watching.poll()
-        assert node.seen[Fault.STALE] == 1
+        assert node.seen[Fault.STALE] == 4
         assert watching.poll() == [Happening.CHALLENGED, Happening.COLLECTED]
         assert running.posted == 0
 
@@ -419,10 +419,10 @@ def test_a_genesis_is_read_of_a_block_that_has_the_cohort(running):
     post(running)
     with FaultyNode(running.roles.node.url, lag=1_000_000) as node:
         watching = Watching(running, viewer(running, node.url))
-        node.plan = OfFunction("getCohort(uint256)", [Fault.STALE])
+        node.plan = OfFunction("getCohort(uint256)", [Fault.STALE] * 4)
         with pytest.raises(NodeRefused):
             watching.poll()
-        assert node.seen[Fault.STALE] == 1
+        assert node.seen[Fault.STALE] == 4
         assert watching.poll() == [Happening.RIGHT]
 
 
@@ -457,7 +457,7 @@ def test_a_demand_is_not_forgotten_because_the_next_node_does_not_have_it_yet(ru
     digest = demanding(running)
     with FaultyNode(running.roles.node.url, lag=1) as node:
         responder = responder_of(running, node.url)
-        node.plan = Script([Fault.STALE], ["eth_call"])  # whether it is still open
+        node.plan = Script([Fault.STALE] * 4, ["eth_call"])  # whether it is still open
         with pytest.raises(NodeRefused):
             responder.poll()
         (answered,) = responder.poll()

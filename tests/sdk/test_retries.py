@@ -8,6 +8,7 @@ from email.utils import format_datetime
 import pytest
 
 from fedblocks.chain.connection import Connection, NodeRefused, NodeUnreachable
+from fedblocks.chain.head import Head
 from fedblocks.chain.node import Anvil
 from fedblocks.chain.retries import Retries, is_busy, is_harmless, seconds_asked_for
 from tests.faults.mempool import give, nobody, rich_account, sign
@@ -67,6 +68,30 @@ def test_a_node_that_stays_bad_is_given_up(anvil: Anvil, fault: Fault, error: ty
         with pytest.raises(error, match=text):
             connection.block_number()
         assert script.left == 5
+
+
+def test_a_block_that_one_node_behind_an_address_does_not_have_is_asked_of_the_next(node: Anvil) -> None:
+    node.mine(3)
+    with FaultyNode(node.url, lag=2) as faulty:
+        connection, address = Connection.open(faulty.url, retries=QUICK), node.signer(0).address
+        head = connection.block_number()
+        faulty.plan = Script([Fault.STALE] * 3, ["eth_getBalance"])
+        assert connection.balance(address, head) == node.connection.balance(address, head)
+        faulty.plan = script = Script([Fault.STALE] * 5, ["eth_getBalance"])
+        with pytest.raises(NodeRefused, match="header not found"):
+            connection.balance(address, head)
+        assert script.left == 1
+
+
+def test_the_newest_block_is_never_an_older_one(node: Anvil) -> None:
+    with FaultyNode(node.url, lag=2) as faulty:
+        newest = Head(Connection.open(faulty.url))
+        before = newest()
+        assert before == node.connection.block_number()
+        faulty.always_stale = True
+        assert newest() == before
+        node.mine(5)
+        assert newest() == before + 3
 
 
 def test_a_transaction_is_handed_over_once_by_the_connection(anvil: Anvil) -> None:

@@ -12,7 +12,7 @@ from web3 import HTTPProvider
 from web3.types import RPCEndpoint, RPCResponse
 
 from fedblocks.chain.connection import NodeUnreachable
-from fedblocks.chain.retries import Retries, is_busy, is_harmless, seconds_asked_for
+from fedblocks.chain.retries import Retries, is_behind, is_busy, is_harmless, seconds_asked_for
 
 Answer = TypeVar("Answer")
 
@@ -61,7 +61,7 @@ class PatientProvider(HTTPProvider):
                     raise NodeUnreachable(str(self.endpoint_uri), failure.reason) from failure.__cause__
                 time.sleep(self._retries.pause(tried, failure.wait))
                 continue
-            if last or not is_busy(method, answer):
+            if last or not (is_busy(method, answer) or is_behind(answer)):
                 return answer
             time.sleep(self._retries.pause(tried))
 

@@ -18,6 +18,7 @@ _READS = ("eth_", "net_", "web3_", "debug_trace", "trace_", "arb_")
 _NOT_HARMLESS = ("eth_send", "eth_sign", "eth_submit", "eth_new", "eth_uninstall", "eth_getFilterChanges")
 _BUSY = (429, -32005)
 _INTERNAL = -32603
+_BEHIND = ("header not found", "unknown block", "block not found")
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,12 @@ def is_busy(method: str, answer: Any) -> bool:
         return False
     # Some nodes use the same code for a range of blocks with too many events, which stays too wide.
     return method != "eth_getLogs"
+
+
+def is_behind(answer: Any) -> bool:
+    """Whether a node's answer says that it does not have a block: the next node behind its address may."""
+    error = answer.get("error") if isinstance(answer, dict) else None
+    return isinstance(error, dict) and any(each in str(error.get("message")).lower() for each in _BEHIND)
 
 
 def seconds_asked_for(header: str | None) -> float:

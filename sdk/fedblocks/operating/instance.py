@@ -90,8 +90,9 @@ class InstanceRun:
         if self._duties.is_closed:
             self._close()
             return
-        deposit_bond(self._fedblocks, self._signer, self.number, wanted=self._config.deposit_bond)
-        with open_instance(self._config, self._wanted, self._fedblocks, self._signer) as opened:
+        deposit_bond(self._fedblocks, self._signer, self.number, self._duties.head(), wanted=self._config.deposit_bond)
+        head = self._duties.head()
+        with open_instance(self._config, self._wanted, self._fedblocks, self._signer, head) as opened:
             self._talk("opened", instance=self.number, epoch=opened.sequencer.next_epoch, d=opened.context.d)
             with Responding(
                 self._fedblocks,

@@ -60,15 +60,15 @@ class Opened:
     evaluate: Evaluate
 
 
-def deposit_bond(fedblocks: FedBlocks, signer: Signer, number: InstanceId, *, wanted: bool) -> None:
-    """Make sure that the aggregator has accepted the instance.
+def deposit_bond(fedblocks: FedBlocks, signer: Signer, number: InstanceId, block: BlockNumber, *, wanted: bool) -> None:
+    """Make sure that the aggregator has accepted the instance, as it is in a block.
 
     Raises:
         NotOpenYet: if the node does not show the instance yet.
         NotTheAggregator: if it was not named for it.
         NoBond: if there is no bond, and none is to be deposited.
     """
-    chain, address, block = fedblocks.chain, signer.address, fedblocks.connection.block_number()
+    chain, address = fedblocks.chain, signer.address
     instance = instance_for(chain, number, address, block)
     if chain.bond(number, address, block):
         return
@@ -82,9 +82,9 @@ def deposit_bond(fedblocks: FedBlocks, signer: Signer, number: InstanceId, *, wa
 
 @contextmanager
 def open_instance(
-    config: AggregatorConfig, wanted: InstanceConfig, fedblocks: FedBlocks, signer: Signer
+    config: AggregatorConfig, wanted: InstanceConfig, fedblocks: FedBlocks, signer: Signer, block: BlockNumber
 ) -> Iterator[Opened]:
-    """Open an instance and give its writer's lease back at the end.
+    """Open an instance as it is in a block, and give its writer's lease back at the end.
 
     Raises:
         NotOpenYet: if the node does not show the instance yet.
@@ -94,7 +94,6 @@ def open_instance(
     """
     number, chain = InstanceId(wanted.instance), fedblocks.chain
     # All of one block: what is stored now is kept, and the next node to be asked may not have the cohort yet.
-    block = fedblocks.connection.block_number()
     instance = instance_for(chain, number, signer.address, block)
     document = wanted.job.read_bytes()
     job = JobRequest.from_json(document)

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from fedblocks.aggregation.mean import NothingToAverage
 from fedblocks.chain.connection import NodeRefused, NodeUnreachable, UnknownBlock
+from fedblocks.chain.head import Head
 from fedblocks.chain.outbox_records import DoneByOthers, NotDoneYet
 from fedblocks.chain.reverts import ContractReverted
 from fedblocks.chain.transactions import (
@@ -30,7 +31,7 @@ from fedblocks.rollup.blobs import BlobCorrupt, BlobMissing
 from fedblocks.rollup.recorded import DataLost
 from fedblocks.rollup.submitter import Submitter
 from fedblocks.storage.errors import StorageError
-from fedblocks.types import Address, BlockNumber, InstanceId
+from fedblocks.types import Address, InstanceId
 
 
 class NotOpenYet(FedBlocksError, LookupError):
@@ -99,6 +100,8 @@ class ChainDuties:
         self._chain, self._rewards, self._staking, self._slashing = chain, rewards, staking, slashing
         self._aggregator, self._number, self._talk = aggregator, number, talk
         self._tried: set[Address] = set()
+        self.head = Head(chain.connection)
+        """The newest block. What decides something is read there, never of "latest", which is every node's own."""
 
     @property
     def is_closed(self) -> bool:
@@ -126,7 +129,7 @@ class ChainDuties:
         Raises:
             NotOpenYet: if the client has none in a block that does not have the instance yet.
         """
-        block = self._head()
+        block = self.head()
         if self._staking.is_staked(client, block):
             return True
         if client not in self._rewards.cohort(self._number, block):
@@ -199,7 +202,7 @@ class ChainDuties:
 
     def withdraw_bond(self) -> None:
         """Take the bond back."""
-        chain, block = self._chain, self._head()
+        chain, block = self._chain, self.head()
         # That there is none is believed of a block that has the instance's end: a node may be behind.
         if chain.is_closed(self._number, block) and not chain.bond(self._number, self._aggregator, block):
             return
@@ -210,10 +213,6 @@ class ChainDuties:
         )
         if receipt is not None:
             self._talk("bond withdrawn", instance=self._number, transaction=receipt.transaction_hash)
-
-    def _head(self) -> BlockNumber:
-        # A number, never "latest": two reads of it may come from two nodes, of which one is behind.
-        return self._chain.connection.block_number()
 
     def _once(self, what: str, done: Callable[[], bool], send: Callable[[], Receipt]) -> Receipt | None:
         with suppress(DoneByOthers), self._meaning(what, done):
