@@ -23,8 +23,9 @@ ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "benchmarks"
 THREADS = len(os.sched_getaffinity(0))
 _ENVIRONMENT = {
-    # Threads that wait leave the processors to those that work.
-    "OMP_WAIT_POLICY": "PASSIVE",
+    # A method is alone in its process, and its threads may spin while they wait: on a virtual machine it takes two
+    # milliseconds to wake one that sleeps, more than the work itself at small sizes. Every method has the same.
+    "OMP_WAIT_POLICY": "ACTIVE",
     "OMP_NUM_THREADS": str(THREADS),
     "OPENBLAS_NUM_THREADS": str(THREADS),
     "NUMBA_NUM_THREADS": str(THREADS),
