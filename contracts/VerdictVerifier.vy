@@ -54,7 +54,7 @@ def challengeFigures(
     own: Bytes[192],
     carried: Bytes[1536],
     previousCarried: Bytes[1536],
-    rules: uint256[27],
+    rules: uint256[28],
     krumBound: int256,
     normalisedBound: int256,
 ):
@@ -111,7 +111,7 @@ def challengeFigures(
                     if header.epoch > 1:
                         response = carriedOver._weighted_sum(previousCarried, n, products, n)
                         response -= carriedOver._product(carriedOver._seat(previousCarried, seat))
-                    client: int256[23] = entriesOf._client(own)
+                    client: int256[22] = entriesOf._client(own)
                     fault = client[entriesOf.RESPONSE] != response or not figures._follow(
                         client,
                         products,
@@ -137,7 +137,7 @@ def challengeVerdict(
     cohort: Bytes[192],
     carried: Bytes[1536],
     previousCarried: Bytes[1536],
-    rules: uint256[27],
+    rules: uint256[28],
     submissions: Bytes[2112],
     content: Bytes[320],
 ):
@@ -183,9 +183,9 @@ def challengeVerdict(
                     and self._opens(stats, n, lists.FIGURES, cohort)
                     and len(cohort) == entriesOf.COHORT_SIZE
                 ):
-                    client: int256[23] = entriesOf._client(own)
-                    whole: int256[23] = entriesOf._cohort(cohort)
-                    bounded: int256[27] = thresholds._bounded(rules)
+                    client: int256[22] = entriesOf._client(own)
+                    whole: int256[22] = entriesOf._cohort(cohort)
+                    bounded: int256[28] = thresholds._bounded(rules)
                     fault = not (
                         self._verdict_follows(
                             header,
@@ -220,7 +220,7 @@ def challengeCohort(
     rows: Bytes[2112],
     common: Bytes[1600],
     previousCarried: Bytes[1536],
-    rules: uint256[27],
+    rules: uint256[28],
 ):
     """
     @notice Case F4c: the cohort's entry, who is left out or who is slashed does not follow.
@@ -260,7 +260,7 @@ def challengeCohort(
         fault = False
         if readable:
             participants: uint256 = len(entries) // entriesOf.CLIENT_SIZE
-            whole: int256[23] = entriesOf._cohort(cohort)
+            whole: int256[22] = entriesOf._cohort(cohort)
             fault = not (
                 whole[entriesOf.PARTICIPANTS] == convert(participants, int256)
                 and cohorts._medians_follow(whole, participants, entries)
@@ -275,7 +275,7 @@ def challengeCohort(
 @internal
 @view
 def _dispute(
-    header: headers.Header, previous: headers.Header, seat: uint256, rules: uint256[27]
+    header: headers.Header, previous: headers.Header, seat: uint256, rules: uint256[28]
 ) -> IDisputes.Dispute:
     """
     @notice Make sure that an epoch is pending, and of what the challenger says about its instance.
@@ -407,13 +407,13 @@ def _verdict_follows(
     n: uint256,
     seat: uint256,
     stats: Bytes[2112],
-    own: int256[23],
+    own: int256[22],
     nearest: Bytes[192],
-    cohort: int256[23],
+    cohort: int256[22],
     before: uint256,
     took_part_before: bool,
     after: uint256,
-    rules: int256[27],
+    rules: int256[28],
 ) -> bool:
     """
     @notice Whether evidence, badness and counters of a participant follow from its figures.
@@ -430,7 +430,7 @@ def _verdict_follows(
     @param rules The thresholds
     @return Whether they do, and the nearest seat is another participant's, with an entry of the right length
     """
-    neighbour: int256[23] = empty(int256[23])
+    neighbour: int256[22] = empty(int256[22])
     if verdicts._compares(own, cohort):
         other: uint256 = convert(own[entriesOf.NEAREST], uint256)
         if (
@@ -456,10 +456,10 @@ def _weight_follows(
     header: headers.Header,
     n: uint256,
     seat: uint256,
-    own: int256[23],
-    cohort: int256[23],
+    own: int256[22],
+    cohort: int256[22],
     weight: int256,
-    rules: int256[27],
+    rules: int256[28],
     submissions: Bytes[2112],
     content: Bytes[320],
 ) -> bool:

@@ -576,7 +576,7 @@ def _against(scene: Scene) -> None:
         scene.sent_before(seat, -scene.last[seat])
         scene.weights[seat] = 0
     scene.counters[5] = Counters(outlying=1, shrinking=6)
-    scene.counters[6] = Counters(response=2, opposing=3, growing=1)
+    scene.counters[6] = Counters(response=2, outlying=3, growing=1)
 
 
 def _evidence_against_too_many(scene: Scene) -> None:
@@ -758,10 +758,10 @@ TYPES: dict[str, list[str]] = {
         *[HEADER, "uint256", "bytes", "bytes", "uint256", "uint256", "uint256", "bytes32", "bytes", "bytes32[]"]
     ],
     "challengeFigures": [
-        *[HEADER, HEADER, "uint256", OPENING, *["bytes"] * 7, "uint256[27]", "int256", "int256"],
+        *[HEADER, HEADER, "uint256", OPENING, *["bytes"] * 7, "uint256[28]", "int256", "int256"],
     ],
-    "challengeVerdict": [HEADER, HEADER, "uint256", *["bytes"] * 6, "uint256[27]", "bytes", "bytes"],
-    "challengeCohort": [HEADER, HEADER, *["bytes"] * 3, OPENING, *["bytes"] * 3, "uint256[27]"],
+    "challengeVerdict": [HEADER, HEADER, "uint256", *["bytes"] * 6, "uint256[28]", "bytes", "bytes"],
+    "challengeCohort": [HEADER, HEADER, *["bytes"] * 3, OPENING, *["bytes"] * 3, "uint256[28]"],
     "demand": [HEADER, "uint256", "uint256", "uint256"],
     "answer": ["uint256", HEADER, "bytes", "bytes", OPENING, "bytes", "bytes32[]"],
     "failDemand": ["uint256"],
@@ -777,7 +777,7 @@ def faults() -> dict[str, Any]:
         second.forged(gram=_garbled(data.gram, 1, layout.row(1).start + 7)),
         first.forged(gram=_garbled(first.data.gram, 0, 32 * 2 + 5)),
         second.forged(stats=_with(data.stats, 2, _flipped(data.stats[2] or b"", 50))),
-        second.forged(stats=_with(data.stats, 2, _flipped(data.stats[2] or b"", 143))),
+        second.forged(stats=_with(data.stats, 2, _flipped(data.stats[2] or b"", 142))),
         second.forged(cohort=_flipped(data.cohort, 104)),
         second.forged(delta=_raised(data.delta, 4400)),
         second.forged(next_model=_raised(data.next_model, 300)),

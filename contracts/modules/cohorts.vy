@@ -17,7 +17,7 @@ from . import stats
 
 # Where some figures are in a client's entry: the end of both Krum scores, and of evidence and badness.
 _KRUM_END: constant(uint256) = 72
-_VERDICT_END: constant(uint256) = 144
+_VERDICT_END: constant(uint256) = 143
 
 # What evidence adds to badness where it is due against so many that nobody is slashed.
 _EVIDENCE_BADNESS: constant(uint256) = 8
@@ -25,7 +25,7 @@ _EVIDENCE_BADNESS: constant(uint256) = 8
 
 @internal
 @pure
-def _medians_follow(cohort: int256[23], participants: uint256, entries: Bytes[12288]) -> bool:
+def _medians_follow(cohort: int256[22], participants: uint256, entries: Bytes[12288]) -> bool:
     """
     @notice Whether the medians of a cohort's figures follow from its participants'. A median is checked by counting how many
             are below it and how many are not above it.
@@ -69,7 +69,7 @@ def _medians_follow(cohort: int256[23], participants: uint256, entries: Bytes[12
 
 @internal
 @pure
-def _step_follows(cohort: int256[23], n: uint256, common: Bytes[1600], carried_before: Bytes[1536], first: bool) -> bool:
+def _step_follows(cohort: int256[22], n: uint256, common: Bytes[1600], carried_before: Bytes[1536], first: bool) -> bool:
     """
     @notice Whether a cohort's figures of the last step follow from the common row and what the epoch before has left.
     @param cohort The cohort's figures

@@ -80,13 +80,13 @@ def _entries(content: Bytes[1600], count: uint256) -> int256[194]:
 @internal
 @pure
 def _follow(
-    own: int256[23],
+    own: int256[22],
     row: int256[194],
     common: int256[194],
     seat: uint256,
     n: uint256,
     participants: uint256,
-    rules: int256[27],
+    rules: int256[28],
     krum_bound: int256,
     normalised_bound: int256,
 ) -> bool:
@@ -120,7 +120,7 @@ def _follow(
 
 @internal
 @pure
-def _earlier_follow(own: int256[23], row: int256[194], common: int256[194], n: uint256) -> bool:
+def _earlier_follow(own: int256[22], row: int256[194], common: int256[194], n: uint256) -> bool:
     """
     @notice Whether the figures follow that compare an update with the seats' last ones and with the last global delta.
     @param own The figures, of which the squared length is known to be right
@@ -160,13 +160,13 @@ def _earlier_follow(own: int256[23], row: int256[194], common: int256[194], n: u
 @internal
 @pure
 def _peers_follow(
-    own: int256[23],
+    own: int256[22],
     row: int256[194],
     common: int256[194],
     seat: uint256,
     n: uint256,
     participants: uint256,
-    rules: int256[27],
+    rules: int256[28],
     krum_bound: int256,
     normalised_bound: int256,
 ) -> bool:
@@ -190,7 +190,6 @@ def _peers_follow(
     delta_norm: int256 = common[3 * n]
     own_along: int256 = common[2 * n + seat]
     outlying_bound: int256 = norm * rules[thresholds.OUTLYING_OPPOSED_PERCENT] ** 2
-    strong_bound: int256 = norm * rules[thresholds.OPPOSED_PERCENT] ** 2
     own_left: int256 = norm * delta_norm - own_along * own_along
     related_bound: int256 = own_left * rules[thresholds.GLOBAL_RELATED_PERCENT] ** 2
 
@@ -206,7 +205,6 @@ def _peers_follow(
     related: int256 = 0
     opposed: int256 = 0
     outlying: int256 = 0
-    strongly: int256 = 0
     for other: uint256 in range(n, bound=limits.MAX_COHORT):
         if other == seat or (participants >> other) & 1 == 0:
             continue
@@ -241,8 +239,6 @@ def _peers_follow(
             square: int256 = unsafe_mul(10_000, unsafe_mul(product, product))
             if square > unsafe_mul(outlying_bound, other_norm):
                 outlying = unsafe_add(outlying, 1)
-            if square > unsafe_mul(strong_bound, other_norm):
-                strongly = unsafe_add(strongly, 1)
         if own_left > 0:
             # What is left of either without its part along the last global delta, times |g|**2.
             along: int256 = common[unsafe_add(unsafe_mul(2, n), other)]
@@ -257,7 +253,6 @@ def _peers_follow(
         and own[stats.RELATED] == related
         and own[stats.OPPOSED] == opposed
         and own[stats.OPPOSED_OUTLYING] == outlying
-        and own[stats.OPPOSED_STRONGLY] == strongly
     ):
         return False
     if count == 0:

@@ -8,7 +8,7 @@
 """
 
 # The length of a client's entry, and of the cohort's.
-CLIENT_SIZE: constant(uint256) = 144
+CLIENT_SIZE: constant(uint256) = 143
 COHORT_SIZE: constant(uint256) = 105
 
 # Stands for no seat where a figure names one.
@@ -34,10 +34,9 @@ REPLAYED_PRODUCT: constant(uint256) = 15
 REPLAYED_NORM: constant(uint256) = 16
 OPPOSED: constant(uint256) = 17
 OPPOSED_OUTLYING: constant(uint256) = 18
-OPPOSED_STRONGLY: constant(uint256) = 19
-RESPONSE: constant(uint256) = 20
-EVIDENCE: constant(uint256) = 21
-BADNESS: constant(uint256) = 22
+RESPONSE: constant(uint256) = 19
+EVIDENCE: constant(uint256) = 20
+BADNESS: constant(uint256) = 21
 
 # The positions of the cohort's figures, those of `CohortStats`.
 PARTICIPANTS: constant(uint256) = 0
@@ -51,14 +50,14 @@ STEP_NORM: constant(uint256) = 7
 UNRELATED_NORM: constant(uint256) = 8
 
 # One byte for each figure: its width in bytes, and 0x80 where it is stored with an offset.
-_CLIENT_LAYOUT: constant(bytes32) = 0x888888888c888c88018888880188018888010101900101000000000000000000
+_CLIENT_LAYOUT: constant(bytes32) = 0x888888888c888c88018888880188018888010190010100000000000000000000
 _COHORT_LAYOUT: constant(bytes32) = 0x01888c88888c0898980000000000000000000000000000000000000000000000
 _OFFSET_FLAG: constant(uint256) = 128
 
 
 @internal
 @pure
-def _client(content: Bytes[192]) -> int256[23]:
+def _client(content: Bytes[192]) -> int256[22]:
     """
     @notice The figures of a client.
     @param content Its entry, of the right length
@@ -69,7 +68,7 @@ def _client(content: Bytes[192]) -> int256[23]:
 
 @internal
 @pure
-def _cohort(content: Bytes[192]) -> int256[23]:
+def _cohort(content: Bytes[192]) -> int256[22]:
     """
     @notice The figures of a cohort.
     @param content Its entry, of the right length
@@ -80,7 +79,7 @@ def _cohort(content: Bytes[192]) -> int256[23]:
 
 @internal
 @pure
-def _decoded(content: Bytes[192], layout: bytes32) -> int256[23]:
+def _decoded(content: Bytes[192], layout: bytes32) -> int256[22]:
     """
     @notice Take an entry apart.
     @param content The entry, of the length that the layout adds up to
@@ -89,10 +88,10 @@ def _decoded(content: Bytes[192], layout: bytes32) -> int256[23]:
     """
     # So that a word can end where the first figure does.
     padded: Bytes[224] = concat(empty(bytes32), content)
-    figures: int256[23] = empty(int256[23])
+    figures: int256[22] = empty(int256[22])
     end: uint256 = 0
     forms: uint256 = convert(layout, uint256)
-    for i: uint256 in range(23):
+    for i: uint256 in range(22):
         form: uint256 = forms >> 248
         if form == 0:
             break

@@ -41,7 +41,7 @@ _CLIP_SCALE: constant(int256) = 1024
 
 @internal
 @pure
-def _compares(own: int256[23], cohort: int256[23]) -> bool:
+def _compares(own: int256[22], cohort: int256[22]) -> bool:
     """
     @notice Whether an update is compared with the one nearest to it.
     @param own The client's figures
@@ -59,12 +59,12 @@ def _compares(own: int256[23], cohort: int256[23]) -> bool:
 @pure
 def _judge(
     seat: uint256,
-    own: int256[23],
-    nearest: int256[23],
-    cohort: int256[23],
+    own: int256[22],
+    nearest: int256[22],
+    cohort: int256[22],
     before: uint256,
     took_part_before: bool,
-    rules: int256[27],
+    rules: int256[28],
 ) -> Verdict:
     """
     @notice Judge a participant.
@@ -99,12 +99,7 @@ def _judge(
             -own[stats.BASE], own[stats.NORM] * cohort[stats.BASE_NORM], rules[thresholds.SHRINK_PERCENT], 100
         )
     )
-    opposing: bool = compared and self._median_is_below(own[stats.OPPOSED_STRONGLY], others)
-    outlying: bool = (
-        compared
-        and self._median_is_below(own[stats.OPPOSED_OUTLYING], others)
-        and 100 * own[stats.KRUM] > rules[thresholds.OUTLYING_KRUM_PERCENT] * cohort[stats.MEDIAN_KRUM]
-    )
+    outlying: bool = compared and self._is_outlying(own, cohort, rules)
     central: bool = (
         compared
         and 100 * own[stats.NORMALISED_KRUM]
@@ -114,7 +109,7 @@ def _judge(
         own[stats.DELTA], global_norms, rules[thresholds.GLOBAL_NOW_PERCENT], 100
     )
 
-    # Epochs running of the first three, strikes of the rest; three, two, two and five times three bits.
+    # Epochs running of the first three, strikes of the rest; three, two, two and four times three bits.
     response_run: uint256 = before & 7
     similar_run: uint256 = (before >> 3) & 3
     noise_run: uint256 = (before >> 5) & 3
@@ -130,11 +125,16 @@ def _judge(
             noise_run = self._next_run(noise_run, noise, 3)
     most: uint256 = convert(min(rules[thresholds.STRIKES_MAX], 7), uint256)
     shrinking_strikes: uint256 = self._next_strikes((before >> 7) & 7, shrinking, most)
-    opposing_strikes: uint256 = self._next_strikes((before >> 10) & 7, opposing, most)
-    outlying_strikes: uint256 = self._next_strikes((before >> 13) & 7, outlying, most)
-    central_strikes: uint256 = self._next_strikes((before >> 16) & 7, central, most)
+    # Who was left out as outlying is heard again in the next epoch, unless its update shrinks the model.
+    strikes: uint256 = convert(rules[thresholds.STRIKES], uint256)
+    outlying_strikes: uint256 = (before >> 10) & 7
+    if outlying_strikes >= strikes and own[stats.BASE] >= 0:
+        outlying_strikes = 0
+    else:
+        outlying_strikes = self._next_strikes(outlying_strikes, outlying, most)
+    central_strikes: uint256 = self._next_strikes((before >> 13) & 7, central, most)
     # Growth along the last step at all, however little: no honest loss gives it epoch after epoch.
-    growing_strikes: uint256 = (before >> 19) & 7
+    growing_strikes: uint256 = (before >> 16) & 7
     if tested:
         growing_strikes = self._next_strikes(growing_strikes, own[stats.RESPONSE] > 0, most)
 
@@ -144,10 +144,9 @@ def _judge(
         | (similar_run << 3)
         | (noise_run << 5)
         | (shrinking_strikes << 7)
-        | (opposing_strikes << 10)
-        | (outlying_strikes << 13)
-        | (central_strikes << 16)
-        | (growing_strikes << 19)
+        | (outlying_strikes << 10)
+        | (central_strikes << 13)
+        | (growing_strikes << 16)
     )
 
     run: uint256 = convert(rules[thresholds.RUN], uint256)
@@ -168,11 +167,9 @@ def _judge(
     elif clearly and response_run >= run:
         verdict.evidence = _EVIDENCE_RESPONSE
 
-    strikes: uint256 = convert(rules[thresholds.STRIKES], uint256)
     badness: uint256 = self._with_strikes(outlying_strikes, strikes) + self._with_strikes(central_strikes, strikes)
     badness += self._with_strikes(growing_strikes, strikes)
     badness += 2 + shrinking_strikes if shrinking else self._with_strikes(shrinking_strikes, strikes)
-    badness += 1 + opposing_strikes if opposing else self._with_strikes(opposing_strikes, strikes)
     badness += 4 if like_global else self._with_strikes(similar_run, run)
     if responds:
         badness += 4 + response_run
@@ -196,7 +193,7 @@ def _judge(
 
 @internal
 @pure
-def _clip_weight(norm: int256, median_norm: int256, samples: uint256, rules: int256[27]) -> int256:
+def _clip_weight(norm: int256, median_norm: int256, samples: uint256, rules: int256[28]) -> int256:
     """
     @notice The weight of an accepted update: its samples up to a cap, less where it is longer than 3/2 of the median.
     @param norm Its squared length
@@ -259,7 +256,7 @@ def _median_is_below(count_below: int256, count: int256) -> bool:
 
 @internal
 @pure
-def _is_zero(own: int256[23], cohort: int256[23], rules: int256[27]) -> bool:
+def _is_zero(own: int256[22], cohort: int256[22], rules: int256[28]) -> bool:
     """
     @notice Whether a client sends nothing, and did not send anything before.
     @param own Its figures
@@ -273,7 +270,7 @@ def _is_zero(own: int256[23], cohort: int256[23], rules: int256[27]) -> bool:
 
 @internal
 @pure
-def _may_copy_global(own: int256[23], cohort: int256[23], rules: int256[27]) -> bool:
+def _may_copy_global(own: int256[22], cohort: int256[22], rules: int256[28]) -> bool:
     """
     @notice Whether an update differs from the direction of the last global delta by less than from its peers.
     @param own The client's figures
@@ -290,7 +287,7 @@ def _may_copy_global(own: int256[23], cohort: int256[23], rules: int256[27]) -> 
 
 @internal
 @pure
-def _is_unlike_earlier(own: int256[23], cohort: int256[23], rules: int256[27]) -> bool:
+def _is_unlike_earlier(own: int256[22], cohort: int256[22], rules: int256[28]) -> bool:
     """
     @notice Whether an update has nothing to do with its client's last one, nor with the last global delta.
     @param own The client's figures
@@ -307,7 +304,32 @@ def _is_unlike_earlier(own: int256[23], cohort: int256[23], rules: int256[27]) -
 
 @internal
 @pure
-def _grows(own: int256[23], cohort: int256[23], percent: int256) -> bool:
+def _is_outlying(own: int256[22], cohort: int256[22], rules: int256[28]) -> bool:
+    """
+    @notice Whether an update is far out, hardly builds on the base model, and is against the others or far from them in direction.
+    @param own The client's figures
+    @param cohort The cohort's
+    @param rules The thresholds
+    @return Whether it is
+    """
+    others: int256 = cohort[stats.PARTICIPANTS] - 1
+    builds: bool = self._cosine_above(
+        own[stats.BASE], own[stats.NORM] * cohort[stats.BASE_NORM], rules[thresholds.OUTLYING_BASE_PERCENT], 100
+    )
+    if builds or 100 * own[stats.KRUM] <= rules[thresholds.OUTLYING_KRUM_PERCENT] * cohort[stats.MEDIAN_KRUM]:
+        return False
+    if self._median_is_below(own[stats.OPPOSED_OUTLYING], others):
+        return True
+    astray: bool = (
+        100 * own[stats.NORMALISED_KRUM]
+        > rules[thresholds.OUTLYING_NORMALISED_PERCENT] * cohort[stats.MEDIAN_NORMALISED_KRUM]
+    )
+    return self._median_is_below(own[stats.OPPOSED], others) and (own[stats.BASE] < 0 or astray)
+
+
+@internal
+@pure
+def _grows(own: int256[22], cohort: int256[22], percent: int256) -> bool:
     """
     @notice Whether an update's change has more than a certain cosine with the last step, in either direction.
     @param own The client's figures
@@ -321,7 +343,7 @@ def _grows(own: int256[23], cohort: int256[23], percent: int256) -> bool:
 
 @internal
 @pure
-def _fails_response(own: int256[23], cohort: int256[23], rules: int256[27]) -> bool:
+def _fails_response(own: int256[22], cohort: int256[22], rules: int256[28]) -> bool:
     """
     @notice Whether an update has grown along the last step of the model.
     @param own The client's figures
@@ -343,7 +365,7 @@ def _fails_response(own: int256[23], cohort: int256[23], rules: int256[27]) -> b
 
 @internal
 @pure
-def _fails_response_clearly(own: int256[23], cohort: int256[23], rules: int256[27]) -> bool:
+def _fails_response_clearly(own: int256[22], cohort: int256[22], rules: int256[28]) -> bool:
     """
     @notice Whether growth along the last step is evidence, and not the noise of a model that has nearly converged.
     @param own The client's figures
@@ -358,7 +380,7 @@ def _fails_response_clearly(own: int256[23], cohort: int256[23], rules: int256[2
 
 @internal
 @pure
-def _likeness(own: int256[23], nearest: int256[23], rules: int256[27]) -> int256:
+def _likeness(own: int256[22], nearest: int256[22], rules: int256[28]) -> int256:
     """
     @notice How near an update is to the one nearest to it.
     @param own The client's figures

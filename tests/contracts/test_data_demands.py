@@ -61,7 +61,7 @@ class Archive:
         for seat in range(n):
             if self.epoch.took_part(seat):
                 self.epoch.contents[seat] = changed(self.epoch.contents[seat], "update root", vector_root(self.update))
-        self.stats = [generator.bytes(144) if self.epoch.took_part(seat) else b"" for seat in range(n)]
+        self.stats = [generator.bytes(143) if self.epoch.took_part(seat) else b"" for seat in range(n)]
         self.stats.append(generator.bytes(105))
         self.carried = generator.bytes(23 * n)
         self.columns = [generator.bytes(32 * n) for _ in range(leaves)]

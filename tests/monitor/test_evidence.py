@@ -34,8 +34,6 @@ SUSPICIONS = {
     "growing-strikes": Suspicion.GROWING,
     "shrinking": Suspicion.SHRINKING,
     "shrinking-strikes": Suspicion.SHRINKING,
-    "opposing": Suspicion.OPPOSING,
-    "opposing-strikes": Suspicion.OPPOSING,
     "krum-strikes": Suspicion.OUTLYING,
     "normalised-krum-strikes": Suspicion.CENTRAL,
     "global-now": Suspicion.LIKE_GLOBAL,

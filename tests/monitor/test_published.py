@@ -138,8 +138,8 @@ def committed(run: PublishedRun, epoch: int, **lists):
 @pytest.mark.parametrize(
     ("lists", "why"),
     [
-        ({"stats": lambda stats: ["00", *stats[1:]]}, "144 bytes, not 1"),
-        ({"stats": lambda stats: ["", *stats[1:]]}, "144 bytes, not 0"),
+        ({"stats": lambda stats: ["00", *stats[1:]]}, "143 bytes, not 1"),
+        ({"stats": lambda stats: ["", *stats[1:]]}, "143 bytes, not 0"),
         ({"stats": lambda stats: [stats[0][:-4] + "0900", *stats[1:]]}, "evidence 9 is none of"),
         ({"cohort": lambda cohort: cohort + "00"}, "105 bytes, not 106"),
         ({"carried": lambda carried: carried[:-2]}, "230 bytes, not 229"),

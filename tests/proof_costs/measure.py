@@ -162,7 +162,7 @@ def judged(n: int, d: int) -> JudgedEpoch:
 def of_verdicts(court: Court, d: int) -> Iterator[tuple[str, Costs]]:
     """F4a, F4b and F4c: what is compared last is wrong."""
     honest, n = judged(court.n, d), court.n
-    krum_end, badness = 71, 143
+    krum_end, badness = 71, 142
     wrong_figures = honest.with_stats(1, flipped(honest.entry(1), krum_end))
     wrong_verdict = honest.with_stats(1, flipped(honest.entry(1), badness))
     wrong_cohort = honest.with_stats(n, flipped(honest.entry(n), -1))
@@ -258,7 +258,7 @@ class Archive:
         }
         self.epoch = honest.forge(rows | {("delta",): honest.last_delta, ("next",): honest.base})
         self.commits = self.random.randbytes(32 * self.n)
-        self.stats = self.random.randbytes(144)
+        self.stats = self.random.randbytes(143)
         self.stats_list = keccak(b"\x09" + self.stats) * (self.n + 1)
 
     @property

@@ -143,7 +143,6 @@ def figures(seat: int, here: Sequence[int], gram: Products, before: Before, rule
         "replayedNorm": gram.last_norm(replayed) if alike else 0,
         "opposed": opposed(0),
         "opposedOutlying": opposed(rules["outlyingOpposedPercent"]),
-        "opposedStrongly": opposed(rules["opposedPercent"]),
         "response": sum(w * gram.up(seat, o) for o, w in enumerate(before.weights)) - before.products[seat],
     }
 
@@ -240,9 +239,12 @@ def verdict(
     # Directions
     against_model = below(own["base"], own["norm"] * cohort["baseNorm"], -part("shrinkPercent"))
     shrinking = compared and against_model and most("opposed")
-    opposing = compared and most("opposedStrongly")
     far = own["krum"] > part("outlyingKrumPercent") * cohort["medianKrum"]
-    outlying = compared and far and most("opposedOutlying")
+    builds = above(own["base"], own["norm"] * cohort["baseNorm"], part("outlyingBasePercent"))
+    astray = own["normalisedKrum"] > part("outlyingNormalisedPercent") * cohort["medianNormalisedKrum"]
+    against = most("opposedOutlying") or (most("opposed") and (own["base"] < 0 or astray))
+    outlying = compared and far and not builds and against
+    heard_again = old["outlying"] >= rules["strikes"] and own["base"] >= 0
     central = compared and own["normalisedKrum"] < part("centralKrumPercent") * cohort["medianNormalisedKrum"]
 
     def run(name: str, shown: bool, most: int) -> int:
@@ -257,8 +259,7 @@ def verdict(
         "similar": run("similar", like_step(part("globalRunPercent")), 3) if has_step else old["similar"],
         "noise": run("noise", noise, 3) if has_step and own["lastNorm"] else old["noise"],
         "shrinking": strikes("shrinking", shrinking),
-        "opposing": strikes("opposing", opposing),
-        "outlying": strikes("outlying", outlying),
+        "outlying": 0 if heard_again else strikes("outlying", outlying),
         "central": strikes("central", central),
         "growing": strikes("growing", response > 0) if tested else old["growing"],
     }
@@ -269,7 +270,6 @@ def verdict(
     bad = {
         "RESPONSE": 4 + counters["response"] if failed else 0,
         "SHRINKING": 2 + counters["shrinking"] if shrinking else repeated("shrinking"),
-        "OPPOSING": 1 + counters["opposing"] if opposing else repeated("opposing"),
         "GROWING": repeated("growing"),
         "OUTLYING": repeated("outlying"),
         "CENTRAL": repeated("central"),

@@ -328,7 +328,7 @@ def test_figures_and_verdicts_are_listed(played: list[tuple[dict[str, Any], Play
             )
             content = contents[int(seat)]
             assert content == raw(given["content"])
-            assert len(raw(given["content"])) == 144
+            assert len(raw(given["content"])) == 143
             assert reader.entry(content, reader.STATS) == raw(given["entry"])
         assert list(own.outcome.cohort.values()) == numbers(epoch["cohort"]["figures"])
         assert contents[-1] == raw(epoch["cohort"]["content"])

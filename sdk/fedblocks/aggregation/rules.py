@@ -50,9 +50,10 @@ class Rules:
         response_signal_times: the step longer, by this factor of squares, than unrelated updates would have made it.
         run: how many epochs a run is.
         shrink_percent: cosine with the base model below minus this counts against a client (E2).
-        opposed_percent: median cosine with the others below minus this counts against it (E3).
-        outlying_opposed_percent: the same together with a large Krum score (E4).
-        outlying_krum_percent: Krum score above this per cent of the median (E4).
+        outlying_krum_percent: Krum score above this per cent of the median (E4), with
+        outlying_base_percent: a cosine with the base model of no more than this, and with
+        outlying_opposed_percent: a median cosine with the others below minus this, or below zero and
+        outlying_normalised_percent: the Krum score on normalised updates above this per cent of the median.
         central_krum_percent: Krum score on normalised updates below this per cent of the median (E5).
         against_global_percent: cosine with the last global delta below minus this counts against a client (E6).
         strikes: how many epochs of E4 or E5, or of growth along the last step, exclude.
@@ -80,10 +81,11 @@ class Rules:
     response_signal_times: int = 2
     run: int = 3
     shrink_percent: int = 2
-    opposed_percent: int = 16
+    outlying_krum_percent: int = 110
+    outlying_base_percent: int = 7
     outlying_opposed_percent: int = 9
-    outlying_krum_percent: int = 125
-    central_krum_percent: int = 87
+    outlying_normalised_percent: int = 103
+    central_krum_percent: int = 80
     against_global_percent: int = 65
     strikes: int = 2
     strikes_max: int = 6
@@ -123,6 +125,7 @@ _RANGES = {
     "response_cap_times": (1, 1000),
     "run": (1, 3),
     "outlying_krum_percent": (100, 10_000),
+    "outlying_normalised_percent": (100, 10_000),
     "strikes": (1, 7),
     "strikes_max": (1, 7),
     "sample_cap": (1, 1 << 29),

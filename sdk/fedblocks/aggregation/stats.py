@@ -62,9 +62,8 @@ class ClientStats:
         replayed: the seat whose last update is most similar (largest positive cosine), or NO_SEAT, and
         replayed_product: <u, p> with that seat's last update, and
         replayed_norm: its |p|^2.
-        opposed: how many others have a negative cosine with u,
-        opposed_outlying: ... below rule outlying_opposed_percent,
-        opposed_strongly: ... below rule opposed_percent.
+        opposed: how many others have a negative cosine with u, and
+        opposed_outlying: ... below rule outlying_opposed_percent.
         response: D, see the module.
     """
 
@@ -87,7 +86,6 @@ class ClientStats:
     replayed_norm: int
     opposed: int
     opposed_outlying: int
-    opposed_strongly: int
     response: int
 
     def words(self) -> tuple[int, ...]:
@@ -184,7 +182,6 @@ def client_stats(
             replayed_norm=0 if replayed == NO_SEAT else gram.last_norms[replayed],
             opposed=count_opposed(gram, seat, seats, 0),
             opposed_outlying=count_opposed(gram, seat, seats, rules.outlying_opposed_percent),
-            opposed_strongly=count_opposed(gram, seat, seats, rules.opposed_percent),
             response=moved - carried[seat],
         )
     return stats

@@ -36,8 +36,7 @@ class Suspicion(Enum):
     RESPONSE = "grew along the model's last step"
     GROWING = "grew along the model's last step, if only a little, repeatedly"
     SHRINKING = "shrinks the model against the others"
-    OPPOSING = "points against most of the others"
-    OUTLYING = "far out and against the others, repeatedly"
+    OUTLYING = "far out, against the others and hardly building on the model, repeatedly"
     CENTRAL = "nearer to the centre than any client's own data would put it, repeatedly"
     LIKE_GLOBAL = "hardly more than the model's last step"
     AGAINST_GLOBAL = "undoes the model's last step"
@@ -62,7 +61,6 @@ class Signs:
     clear_response: bool
     growing: bool
     shrinking: bool
-    opposing: bool
     outlying: bool
     central: bool
     like_global: bool
@@ -74,7 +72,6 @@ class Signs:
 def signs_of(seat: int, own: ClientStats, cohort: CohortStats, tested: bool, rules: Rules) -> Signs:
     others = cohort.participants - 1
     compared = cohort.participants >= MIN_COHORT
-    outlying = 100 * own.krum > rules.outlying_krum_percent * cohort.median_krum
     response = tested and fails_response(own, cohort, rules)
     return Signs(
         response=response,
@@ -83,8 +80,7 @@ def signs_of(seat: int, own: ClientStats, cohort: CohortStats, tested: bool, rul
         shrinking=compared
         and cosine_above(-own.base, own.norm * cohort.base_norm, rules.shrink_percent, 100)
         and median_is_below(own.opposed, others),
-        opposing=compared and median_is_below(own.opposed_strongly, others),
-        outlying=compared and outlying and median_is_below(own.opposed_outlying, others),
+        outlying=compared and _is_outlying(own, cohort, rules),
         central=compared and 100 * own.normalised_krum < rules.central_krum_percent * cohort.median_normalised_krum,
         like_global=is_like_global(own, cohort, rules.global_now_percent, 100, rules),
         against_global=cosine_above(-own.delta, own.norm * cohort.delta_norm, rules.against_global_percent, 100),
@@ -93,9 +89,31 @@ def signs_of(seat: int, own: ClientStats, cohort: CohortStats, tested: bool, rul
     )
 
 
+def _is_outlying(own: ClientStats, cohort: CohortStats, rules: Rules) -> bool:
+    """Whether an update is far out, hardly builds on the model, and is against the others or astray from them.
+
+    What honest clients learn adds to what the model knows: their updates lie along it. Who trains against it has to
+    undo it first. With unusual data either can be far out; hardly any honest client is all of it.
+    """
+    others = cohort.participants - 1
+    if cosine_above(own.base, own.norm * cohort.base_norm, rules.outlying_base_percent, 100):
+        return False
+    if 100 * own.krum <= rules.outlying_krum_percent * cohort.median_krum:
+        return False
+    if median_is_below(own.opposed_outlying, others):
+        return True
+    astray = 100 * own.normalised_krum > rules.outlying_normalised_percent * cohort.median_normalised_krum
+    return median_is_below(own.opposed, others) and (own.base < 0 or astray)
+
+
 def count(old: Counters, own: ClientStats, cohort: CohortStats, signs: Signs, tested: bool, rules: Rules) -> Counters:
-    """The counters after an epoch in which the client took part. What could not be tested is held."""
+    """The counters after an epoch in which the client took part. What could not be tested is held.
+
+    Who was left out as outlying is heard again in the next epoch, unless its update shrinks the model: a model that
+    forgets what only one client has makes this client look worse and worse.
+    """
     moved = cohort.delta_norm > 0
+    heard_again = old.outlying >= rules.strikes and own.base >= 0
     return Counters(
         response=_next_run(old.response, signs.clear_response, 7) if tested else old.response,
         similar=_next_run(old.similar, is_like_global(own, cohort, rules.global_run_percent, 100, rules), 3)
@@ -103,8 +121,7 @@ def count(old: Counters, own: ClientStats, cohort: CohortStats, signs: Signs, te
         else old.similar,
         noise=_next_run(old.noise, is_noise(own, cohort, rules), 3) if moved and own.last_norm else old.noise,
         shrinking=_next_strikes(old.shrinking, signs.shrinking, rules),
-        opposing=_next_strikes(old.opposing, signs.opposing, rules),
-        outlying=_next_strikes(old.outlying, signs.outlying, rules),
+        outlying=0 if heard_again else _next_strikes(old.outlying, signs.outlying, rules),
         central=_next_strikes(old.central, signs.central, rules),
         growing=_next_strikes(old.growing, signs.growing, rules) if tested else old.growing,
     )
@@ -119,7 +136,6 @@ def suspicions_of(signs: Signs, counters: Counters, *, nearly: bool, rules: Rule
     weights = {
         Suspicion.RESPONSE: 4 + counters.response if signs.response else 0,
         Suspicion.SHRINKING: with_strikes(counters.shrinking, 2 if signs.shrinking else 0),
-        Suspicion.OPPOSING: with_strikes(counters.opposing, 1 if signs.opposing else 0),
         Suspicion.GROWING: with_strikes(counters.growing),
         Suspicion.OUTLYING: with_strikes(counters.outlying),
         Suspicion.CENTRAL: with_strikes(counters.central),

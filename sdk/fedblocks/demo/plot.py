@@ -72,7 +72,7 @@ def draw(epochs: list[EpochOutcome], cast: list[Cast], target_ppm: int, rules: R
         epochs,
         cast,
         krum_ratio,
-        [(rules.outlying_krum_percent / 100, "suspicious above, if opposed as well")],
+        [(rules.outlying_krum_percent / 100, "suspicious above, if against others and model as well")],
         title="Krum score",
         ylabel="times the median",
         scale="log",

@@ -33,7 +33,6 @@ def suspicion_measures(subject: Subject) -> tuple[Measure, ...]:
         *_krum(subject),
         *_normalised_krum(subject),
         *_shrinking(subject),
-        *_opposing(subject),
         *_like_global(subject),
         _against_global(subject),
         _nearly_duplicate(subject),
@@ -87,7 +86,11 @@ def _response_now(subject: Subject) -> Iterable[Measure]:
 
 def _krum(subject: Subject) -> Iterable[Measure]:
     own, cohort, rules = subject.own, subject.cohort, subject.rules
+    others = cohort.participants - 1
     value = percent(own.krum, cohort.median_krum)
+    along = cosine_of(own.base, own.norm, cohort.base_norm)
+    astray = percent(own.normalised_krum, cohort.median_normalised_krum)
+    builds = cosine_formula(own.base, own.norm, cohort.base_norm, rules.outlying_base_percent, 100)
     yield Measure(
         rule="krum",
         title="Krum score beside the cohort's median",
@@ -100,11 +103,17 @@ def _krum(subject: Subject) -> Iterable[Measure]:
         formula=(
             f"{cohort.participants} >= {MIN_COHORT} and "
             f"100 * {whole(own.krum)} > {rules.outlying_krum_percent} * {whole(cohort.median_krum)} and "
-            f"{median_formula(own.opposed_outlying, cohort.participants - 1)}"
+            f"not ({builds}) and ({median_formula(own.opposed_outlying, others)} or "
+            f"{median_formula(own.opposed, others)} and ({whole(own.base)} < 0 or 100 * {whole(own.normalised_krum)} > "
+            f"{rules.outlying_normalised_percent} * {whole(cohort.median_normalised_krum)}))"
         ),
         sentence=(
-            f"Its Krum score is {value:.4g} % of the median; above {rules.outlying_krum_percent} %, with most of the "
-            f"others against it (here {own.opposed_outlying} of {cohort.participants - 1}), it gets a strike."
+            f"Its Krum score is {value:.4g} % of the median ({astray:.4g} % without lengths), its cosine with the "
+            f"model {along:.3g}; {own.opposed} of {others} others point away from it, {own.opposed_outlying} by a "
+            f"cosine below {-rules.outlying_opposed_percent / 100:g}. Above {rules.outlying_krum_percent} %, with a "
+            f"cosine of no more than {rules.outlying_base_percent / 100:g} and most of the others that far away, it "
+            "gets a strike; likewise with most of them away at all, if it shrinks the model or its score without "
+            f"lengths is above {rules.outlying_normalised_percent} %."
         ),
         excludes=False,
         tested=cohort.participants >= MIN_COHORT,
@@ -164,29 +173,6 @@ def _shrinking(subject: Subject) -> Iterable[Measure]:
         tested=cohort.participants >= MIN_COHORT,
     )
     yield _strikes(subject, "shrinking", "shrinking the model", subject.counters.shrinking)
-
-
-def _opposing(subject: Subject) -> Iterable[Measure]:
-    own, cohort, rules = subject.own, subject.cohort, subject.rules
-    others = cohort.participants - 1
-    bound = (others - 1) // 2
-    yield Measure(
-        rule="opposing",
-        title=f"others with a cosine below {-rules.opposed_percent / 100:g}",
-        value=own.opposed_strongly,
-        threshold=bound,
-        unit="clients",
-        bad=Side.ABOVE,
-        triggered=subject.signs.opposing,
-        slashes=False,
-        formula=f"{cohort.participants} >= {MIN_COHORT} and {median_formula(own.opposed_strongly, others)}",
-        sentence=(
-            f"{own.opposed_strongly} of {others} others have a cosine below {-rules.opposed_percent / 100:g} with it; "
-            f"more than {bound} are most of them."
-        ),
-        tested=cohort.participants >= MIN_COHORT,
-    )
-    yield _strikes(subject, "opposing", "pointing against the others", subject.counters.opposing)
 
 
 def _like_global(subject: Subject) -> Iterable[Measure]:

@@ -43,7 +43,6 @@ FIGURES: tuple[tuple[str, int, bool], ...] = (
     ("replayed_norm", 8, OFFSET),
     ("opposed", 1, PLAIN),
     ("opposed_outlying", 1, PLAIN),
-    ("opposed_strongly", 1, PLAIN),
     ("response", 16, OFFSET),
 )
 """The figures of a client, in order: name, bytes, whether it may be negative."""
@@ -202,7 +201,7 @@ def read_stats_entry(content: bytes) -> StatsEntry:
     """The inverse of :func:`stats_entry`.
 
     Raises:
-        MalformedEntry: if they are not 144 bytes.
+        MalformedEntry: if they are not 143 bytes.
         UnknownReason: if the evidence is of no kind that is known.
     """
     if len(content) != STATS_SIZE:

@@ -46,7 +46,6 @@ CLIENT_LAYOUT: Layout = (
     ("replayed_norm", 8, OFFSET),
     ("opposed", 1, PLAIN),
     ("opposed_outlying", 1, PLAIN),
-    ("opposed_strongly", 1, PLAIN),
     ("response", 16, OFFSET),
 )
 COHORT_LAYOUT: Layout = (
@@ -403,6 +402,12 @@ class Cohort:
             elif attack == "nearly the last of seat 0":
                 last = self.last[0].astype(float)
                 sent[seat] = last + 0.02 * self.generator.normal(0, np.std(last), self.d) if self.epochs else own
+            elif attack == "the opposite, across the model":
+                model = self.model.astype(float)
+                along = np.dot(own, model) / max(1.0, np.dot(model, model))
+                sent[seat] = (along * model - own) + 0.01 * np.linalg.norm(own) / max(
+                    1.0, np.linalg.norm(model)
+                ) * model
             elif attack == "the last step":
                 sent[seat] = self.delta.astype(float) if self.epochs else own
             elif attack == "nearly the last step":

@@ -1,0 +1,99 @@
+"""The suspicion *outlying* (E4): what has to come together, and that nobody is left out by it for good."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from fedblocks.aggregation.counters import Counters
+from fedblocks.aggregation.rules import Rules
+from fedblocks.aggregation.stats import NO_SEAT, ClientStats, CohortStats
+from fedblocks.aggregation.suspicion import Signs, Suspicion, count, signs_of, suspicions_of
+
+RULES = Rules()
+COHORT = CohortStats(
+    participants=10,
+    median_norm=10_000,
+    median_krum=1_000,
+    median_normalised_krum=1_000,
+    delta_norm=0,
+    base_norm=10_000,
+    weight=0,
+    step_norm=0,
+    unrelated_norm=0,
+)
+OUTLYING = ClientStats(
+    **{each.name: 0 for each in fields(ClientStats)}
+    | {"norm": 10_000, "krum": 1_101, "normalised_krum": 1_000, "base": 700, "opposed": 9, "opposed_outlying": 5}
+    | {"nearest": NO_SEAT, "replayed": NO_SEAT, "related": 9}
+)
+"""Just far enough out, with just too small a cosine with the model, and against just enough of the others."""
+
+
+def signs(cohort: CohortStats = COHORT, **figures: int) -> Signs:
+    return signs_of(0, replace(OUTLYING, **figures), cohort, False, RULES)
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {},
+        {"opposed_outlying": 0, "normalised_krum": 1_031},
+        {"opposed_outlying": 0, "normalised_krum": 1_031, "opposed": 5},
+        {"opposed_outlying": 0, "base": -1},
+    ],
+    ids=["against the others", "astray", "astray, against just enough", "away from the model"],
+)
+def test_who_is_all_of_it_is_outlying(figures: dict[str, int]) -> None:
+    assert signs(**figures).outlying
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"krum": 1_100},
+        {"base": 701},
+        {"opposed_outlying": 4},
+        {"opposed_outlying": 4, "normalised_krum": 1_030},
+        {"opposed_outlying": 4, "opposed": 4, "normalised_krum": 1_031},
+        {"opposed_outlying": 4, "opposed": 4, "base": -1},
+        {"opposed_outlying": 4, "base": 0},
+    ],
+    ids=[
+        "not far out",
+        "builds on the model",
+        "not against the others",
+        "not astray",
+        "with the others",
+        "only",
+        "flat",
+    ],
+)
+def test_who_lacks_one_of_it_is_not(figures: dict[str, int]) -> None:
+    assert not signs(**figures).outlying
+
+
+def test_in_a_cohort_too_small_to_compare_nobody_is_outlying() -> None:
+    assert not signs(replace(COHORT, participants=3), opposed_outlying=2).outlying
+
+
+def after(strikes: int, **figures: int) -> int:
+    own = replace(OUTLYING, **figures)
+    shown = signs_of(0, own, COHORT, False, RULES)
+    return count(Counters(outlying=strikes), own, COHORT, shown, False, RULES).outlying
+
+
+@pytest.mark.parametrize(("before", "now"), [(0, 1), (1, 2), (2, 0), (6, 0)])
+def test_after_an_epoch_left_out_it_is_heard_again(before: int, now: int) -> None:
+    assert after(before) == now
+    assert after(before, base=0) == now
+
+
+@pytest.mark.parametrize(("before", "now"), [(0, 1), (1, 2), (2, 3), (6, 6)])
+def test_unless_it_shrinks_the_model(before: int, now: int) -> None:
+    assert after(before, base=-1) == now
+
+
+@pytest.mark.parametrize(("strikes", "suspected"), [(1, False), (2, True)])
+def test_two_strikes_leave_out(strikes: int, suspected: bool) -> None:
+    suspicions, badness = suspicions_of(signs(), Counters(outlying=strikes), nearly=False, rules=RULES)
+    assert (Suspicion.OUTLYING in suspicions, badness) == (suspected, strikes * suspected)
