@@ -55,7 +55,7 @@ DEMAND_WINDOWS: constant(uint256) = 2
 # Where the update's root is in a submission.
 UPDATE_ROOT: constant(uint256) = 161
 STATS_SIZE: constant(uint256) = 143
-COHORT_STATS_SIZE: constant(uint256) = 105
+COHORT_STATS_SIZE: constant(uint256) = 114
 CARRIED_SIZE: constant(uint256) = 23
 # The sizes of a row's products, and of the last one, the one with the model.
 PRODUCT_SIZE: constant(uint256) = 8

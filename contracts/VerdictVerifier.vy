@@ -54,7 +54,7 @@ def challengeFigures(
     own: Bytes[192],
     carried: Bytes[1536],
     previousCarried: Bytes[1536],
-    rules: uint256[28],
+    rules: uint256[27],
     krumBound: int256,
     normalisedBound: int256,
 ):
@@ -137,7 +137,7 @@ def challengeVerdict(
     cohort: Bytes[192],
     carried: Bytes[1536],
     previousCarried: Bytes[1536],
-    rules: uint256[28],
+    rules: uint256[27],
     submissions: Bytes[2112],
     content: Bytes[320],
 ):
@@ -185,7 +185,7 @@ def challengeVerdict(
                 ):
                     client: int256[22] = entriesOf._client(own)
                     whole: int256[22] = entriesOf._cohort(cohort)
-                    bounded: int256[28] = thresholds._bounded(rules)
+                    bounded: int256[27] = thresholds._bounded(rules)
                     fault = not (
                         self._verdict_follows(
                             header,
@@ -220,7 +220,7 @@ def challengeCohort(
     rows: Bytes[2112],
     common: Bytes[1600],
     previousCarried: Bytes[1536],
-    rules: uint256[28],
+    rules: uint256[27],
 ):
     """
     @notice Case F4c: the cohort's entry, who is left out or who is slashed does not follow.
@@ -251,8 +251,10 @@ def challengeCohort(
     ):
         self._open_entries(n, header.participants, stats, entries)
         readable: bool = header.epoch == 1
+        before: uint256 = 0
         reasons_before: uint256 = 0
         if not readable:
+            before = previous.participants
             self._open_carried(previous.carriedRoot, previousCarried)
             readable = len(previousCarried) == carriedOver.SEAT_SIZE * n
             reasons_before = previous.slashReasons
@@ -266,7 +268,14 @@ def challengeCohort(
                 and cohorts._medians_follow(whole, participants, entries)
                 and cohorts._step_follows(whole, n, common, previousCarried, header.epoch == 1)
                 and cohorts._selection_follows(
-                    n, header.participants, header.excluded, header.slashReasons, reasons_before, entries
+                    n,
+                    header.participants,
+                    before,
+                    whole[entriesOf.MONOTONE],
+                    header.excluded,
+                    header.slashReasons,
+                    reasons_before,
+                    entries,
                 )
             )
     disputes._overturn(header, fault, disputes.COHORT)
@@ -275,7 +284,7 @@ def challengeCohort(
 @internal
 @view
 def _dispute(
-    header: headers.Header, previous: headers.Header, seat: uint256, rules: uint256[28]
+    header: headers.Header, previous: headers.Header, seat: uint256, rules: uint256[27]
 ) -> IDisputes.Dispute:
     """
     @notice Make sure that an epoch is pending, and of what the challenger says about its instance.
@@ -413,7 +422,7 @@ def _verdict_follows(
     before: uint256,
     took_part_before: bool,
     after: uint256,
-    rules: int256[28],
+    rules: int256[27],
 ) -> bool:
     """
     @notice Whether evidence, badness and counters of a participant follow from its figures.
@@ -459,7 +468,7 @@ def _weight_follows(
     own: int256[22],
     cohort: int256[22],
     weight: int256,
-    rules: int256[28],
+    rules: int256[27],
     submissions: Bytes[2112],
     content: Bytes[320],
 ) -> bool:

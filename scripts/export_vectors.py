@@ -575,8 +575,16 @@ def _against(scene: Scene) -> None:
         scene.send(seat, -scene.updates[seat])
         scene.sent_before(seat, -scene.last[seat])
         scene.weights[seat] = 0
-    scene.counters[5] = Counters(outlying=1, shrinking=6)
+    scene.counters[5] = Counters(outlying=6)
     scene.counters[6] = Counters(response=2, outlying=3, growing=1)
+
+
+def _more_grow_than_can_be_malicious(scene: Scene) -> None:
+    for seat in (4, 5, 6):
+        scene.send(seat, -scene.updates[seat])
+        scene.sent_before(seat, -scene.last[seat])
+        scene.weights[seat] = 0
+        scene.counters[seat] = Counters(response=2, growing=2)
 
 
 def _evidence_against_too_many(scene: Scene) -> None:
@@ -585,8 +593,9 @@ def _evidence_against_too_many(scene: Scene) -> None:
         scene.sent_before(seat, NOTHING)
 
 
-def _shrinking_and_nearly_replay(scene: Scene) -> None:
+def _outlying_and_nearly_replay(scene: Scene) -> None:
     scene.send(6, -scene.updates[6] - scene.model // 20)
+    scene.counters[6] = Counters(outlying=2)
     scene.send(5, scene.last[2] + draw("jitter", D, 2))
 
 
@@ -641,8 +650,9 @@ SCENES: dict[str, Change] = {
     "two clients with one update": _duplicate,
     "one sends the last global delta, another noise for the third time": _global_and_noise,
     "two send the opposite of honest updates, one for the third time": _against,
+    "more grow along the step than can be malicious": _more_grow_than_can_be_malicious,
     "evidence against more than a third": _evidence_against_too_many,
-    "one shrinks the model, another sends nearly somebody's last update": _shrinking_and_nearly_replay,
+    "one is far out and away from the model, another sends nearly somebody's last update": _outlying_and_nearly_replay,
     "one is in the middle of the others, another sends hardly anything": _central_and_little,
     "two disguise the last global delta, one with much noise for the third time": _like_global,
     "an update that undoes the last step": _against_global,
@@ -758,10 +768,10 @@ TYPES: dict[str, list[str]] = {
         *[HEADER, "uint256", "bytes", "bytes", "uint256", "uint256", "uint256", "bytes32", "bytes", "bytes32[]"]
     ],
     "challengeFigures": [
-        *[HEADER, HEADER, "uint256", OPENING, *["bytes"] * 7, "uint256[28]", "int256", "int256"],
+        *[HEADER, HEADER, "uint256", OPENING, *["bytes"] * 7, "uint256[27]", "int256", "int256"],
     ],
-    "challengeVerdict": [HEADER, HEADER, "uint256", *["bytes"] * 6, "uint256[28]", "bytes", "bytes"],
-    "challengeCohort": [HEADER, HEADER, *["bytes"] * 3, OPENING, *["bytes"] * 3, "uint256[28]"],
+    "challengeVerdict": [HEADER, HEADER, "uint256", *["bytes"] * 6, "uint256[27]", "bytes", "bytes"],
+    "challengeCohort": [HEADER, HEADER, *["bytes"] * 3, OPENING, *["bytes"] * 3, "uint256[27]"],
     "demand": [HEADER, "uint256", "uint256", "uint256"],
     "answer": ["uint256", HEADER, "bytes", "bytes", OPENING, "bytes", "bytes32[]"],
     "failDemand": ["uint256"],
@@ -778,7 +788,7 @@ def faults() -> dict[str, Any]:
         first.forged(gram=_garbled(first.data.gram, 0, 32 * 2 + 5)),
         second.forged(stats=_with(data.stats, 2, _flipped(data.stats[2] or b"", 50))),
         second.forged(stats=_with(data.stats, 2, _flipped(data.stats[2] or b"", 142))),
-        second.forged(cohort=_flipped(data.cohort, 104)),
+        second.forged(cohort=_flipped(data.cohort, 113)),
         second.forged(delta=_raised(data.delta, 4400)),
         second.forged(next_model=_raised(data.next_model, 300)),
         second.forged(submissions=_with(data.submissions, 3, _flipped(data.submissions[3], 200))),

@@ -15,7 +15,8 @@ from . import seats
 from . import stats
 
 
-# Where some figures are in a client's entry: the end of both Krum scores, and of evidence and badness.
+# Where some figures are in a client's entry: the end of both Krum scores, which the cosine with the base model precedes, and
+# of evidence and badness, which the response precedes.
 _KRUM_END: constant(uint256) = 72
 _VERDICT_END: constant(uint256) = 143
 
@@ -37,9 +38,11 @@ def _medians_follow(cohort: int256[22], participants: uint256, entries: Bytes[12
     median_norm: int256 = cohort[stats.MEDIAN_NORM]
     median_krum: int256 = cohort[stats.MEDIAN_KRUM]
     median_normalised: int256 = cohort[stats.MEDIAN_NORMALISED_KRUM]
+    median_along: int256 = cohort[stats.MEDIAN_BASE_COSINE]
     norms: figures.Order = empty(figures.Order)
     krums: figures.Order = empty(figures.Order)
     normalised_krums: figures.Order = empty(figures.Order)
+    along_base: figures.Order = empty(figures.Order)
     start: uint256 = 0
     for _: uint256 in range(participants, bound=limits.MAX_COHORT):
         norm: int256 = figures._short(extract32(entries, start, output_type=uint256) >> 192)
@@ -47,6 +50,7 @@ def _medians_follow(cohort: int256[22], participants: uint256, entries: Bytes[12
         start = unsafe_add(start, stats.CLIENT_SIZE)
         krum: int256 = figures._long(scores >> 64)
         normalised: int256 = figures._short(scores)
+        along: int256 = figures._short(scores >> 160)
         if norm <= median_norm:
             norms.notAbove = unsafe_add(norms.notAbove, 1)
             if norm < median_norm:
@@ -59,11 +63,16 @@ def _medians_follow(cohort: int256[22], participants: uint256, entries: Bytes[12
             normalised_krums.notAbove = unsafe_add(normalised_krums.notAbove, 1)
             if normalised < median_normalised:
                 normalised_krums.below = unsafe_add(normalised_krums.below, 1)
+        if along <= median_along:
+            along_base.notAbove = unsafe_add(along_base.notAbove, 1)
+            if along < median_along:
+                along_base.below = unsafe_add(along_base.below, 1)
     middle: uint256 = (max(participants, 1) - 1) // 2
     return (
         figures._is_number(middle, norms)
         and figures._is_number(middle, krums)
         and figures._is_number(middle, normalised_krums)
+        and figures._is_number(middle, along_base)
     )
 
 
@@ -106,14 +115,23 @@ def _step_follows(cohort: int256[22], n: uint256, common: Bytes[1600], carried_b
 @internal
 @pure
 def _selection_follows(
-    n: uint256, participants: uint256, excluded: uint256, reasons: uint256, reasons_before: uint256, entries: Bytes[12288]
+    n: uint256,
+    participants: uint256,
+    before: uint256,
+    monotone: int256,
+    excluded: uint256,
+    reasons: uint256,
+    reasons_before: uint256,
+    entries: Bytes[12288],
 ) -> bool:
     """
-    @notice Whether those are slashed and left out who must be.
+    @notice Whether those are slashed and left out who must be, and whether gradients are said to be monotone when they are.
     @dev Nothing is sorted: the right ones are left out when they are as many as there is room for, and the least bad of them is
          worse than the worst of those who stay. Of equals the lower seat is worse.
     @param n The number of seats
     @param participants The seats that took part
+    @param before The seats that took part in the epoch before
+    @param monotone What the cohort's entry says of gradients
     @param excluded The seats that are left out
     @param reasons The slash reasons, with those of this epoch
     @param reasons_before The slash reasons before
@@ -123,10 +141,14 @@ def _selection_follows(
     verdicts: uint256[64] = empty(uint256[64])
     count: uint256 = 0
     due: uint256 = 0
+    growing: uint256 = 0
     for seat: uint256 in range(n, bound=limits.MAX_COHORT):
         if (participants >> seat) & 1 == 1:
             end: uint256 = stats.CLIENT_SIZE * count + _VERDICT_END
-            verdicts[seat] = extract32(entries, end - 32, output_type=uint256) & 65535
+            content: uint256 = extract32(entries, end - 32, output_type=uint256)
+            verdicts[seat] = content & 65535
+            # The response is stored with an offset, in 16 bytes.
+            growing += convert((content >> 16) & (2**128 - 1) > 2**127, uint256) & (before >> seat)
             count += 1
             if verdicts[seat] > 255:
                 due += 1
@@ -164,7 +186,8 @@ def _selection_follows(
         else:
             worst_staying = max(worst_staying, order)
     return (
-        reasons == must_reasons
+        monotone == convert(growing <= cap, int256)
+        and reasons == must_reasons
         and excluded == must_exclude
         and left_out == min(room, suspects)
         and least_left_out > worst_staying

@@ -86,7 +86,7 @@ def _follow(
     seat: uint256,
     n: uint256,
     participants: uint256,
-    rules: int256[28],
+    rules: int256[27],
     krum_bound: int256,
     normalised_bound: int256,
 ) -> bool:
@@ -112,7 +112,7 @@ def _follow(
         and own[stats.OWN_LAST] == row[n + seat]
         and own[stats.DELTA] == row[2 * n]
         and own[stats.BASE] == base
-        and own[stats.CORRELATION] == self._cosine(base_norm + base, base_norm, base_norm + 2 * base + norm)
+        and own[stats.BASE_COSINE] == self._cosine(base, norm, base_norm)
         and self._earlier_follow(own, row, common, n)
         and self._peers_follow(own, row, common, seat, n, participants, rules, krum_bound, normalised_bound)
     )
@@ -166,7 +166,7 @@ def _peers_follow(
     seat: uint256,
     n: uint256,
     participants: uint256,
-    rules: int256[28],
+    rules: int256[27],
     krum_bound: int256,
     normalised_bound: int256,
 ) -> bool:

@@ -9,7 +9,7 @@
 
 # The length of a client's entry, and of the cohort's.
 CLIENT_SIZE: constant(uint256) = 143
-COHORT_SIZE: constant(uint256) = 105
+COHORT_SIZE: constant(uint256) = 114
 
 # Stands for no seat where a figure names one.
 NO_SEAT: constant(int256) = 64
@@ -20,7 +20,7 @@ LAST_NORM: constant(uint256) = 1
 OWN_LAST: constant(uint256) = 2
 DELTA: constant(uint256) = 3
 BASE: constant(uint256) = 4
-CORRELATION: constant(uint256) = 5
+BASE_COSINE: constant(uint256) = 5
 KRUM: constant(uint256) = 6
 NORMALISED_KRUM: constant(uint256) = 7
 NEAREST: constant(uint256) = 8
@@ -43,15 +43,17 @@ PARTICIPANTS: constant(uint256) = 0
 MEDIAN_NORM: constant(uint256) = 1
 MEDIAN_KRUM: constant(uint256) = 2
 MEDIAN_NORMALISED_KRUM: constant(uint256) = 3
-DELTA_NORM: constant(uint256) = 4
-BASE_NORM: constant(uint256) = 5
-WEIGHT: constant(uint256) = 6
-STEP_NORM: constant(uint256) = 7
-UNRELATED_NORM: constant(uint256) = 8
+MEDIAN_BASE_COSINE: constant(uint256) = 4
+DELTA_NORM: constant(uint256) = 5
+BASE_NORM: constant(uint256) = 6
+WEIGHT: constant(uint256) = 7
+STEP_NORM: constant(uint256) = 8
+UNRELATED_NORM: constant(uint256) = 9
+MONOTONE: constant(uint256) = 10
 
 # One byte for each figure: its width in bytes, and 0x80 where it is stored with an offset.
 _CLIENT_LAYOUT: constant(bytes32) = 0x888888888c888c88018888880188018888010190010100000000000000000000
-_COHORT_LAYOUT: constant(bytes32) = 0x01888c88888c0898980000000000000000000000000000000000000000000000
+_COHORT_LAYOUT: constant(bytes32) = 0x01888c8888888c08989801000000000000000000000000000000000000000000
 _OFFSET_FLAG: constant(uint256) = 128
 
 
@@ -72,7 +74,7 @@ def _cohort(content: Bytes[192]) -> int256[22]:
     """
     @notice The figures of a cohort.
     @param content Its entry, of the right length
-    @return The figures, nine of them
+    @return The figures, eleven of them
     """
     return self._decoded(content, _COHORT_LAYOUT)
 

@@ -26,16 +26,15 @@ RESPONSE_CAP_TIMES: constant(uint256) = 14
 RESPONSE_SLASH_COSINE_PERCENT: constant(uint256) = 15
 RESPONSE_SIGNAL_TIMES: constant(uint256) = 16
 RUN: constant(uint256) = 17
-SHRINK_PERCENT: constant(uint256) = 18
-OUTLYING_KRUM_PERCENT: constant(uint256) = 19
-OUTLYING_BASE_PERCENT: constant(uint256) = 20
-OUTLYING_OPPOSED_PERCENT: constant(uint256) = 21
-OUTLYING_NORMALISED_PERCENT: constant(uint256) = 22
-CENTRAL_KRUM_PERCENT: constant(uint256) = 23
-AGAINST_GLOBAL_PERCENT: constant(uint256) = 24
-STRIKES: constant(uint256) = 25
-STRIKES_MAX: constant(uint256) = 26
-SAMPLE_CAP: constant(uint256) = 27
+OUTLYING_KRUM_PERCENT: constant(uint256) = 18
+OUTLYING_BASE_PERCENT: constant(uint256) = 19
+OUTLYING_OPPOSED_PERCENT: constant(uint256) = 20
+OUTLYING_NORMALISED_PERCENT: constant(uint256) = 21
+CENTRAL_KRUM_PERCENT: constant(uint256) = 22
+AGAINST_GLOBAL_PERCENT: constant(uint256) = 23
+STRIKES: constant(uint256) = 24
+STRIKES_MAX: constant(uint256) = 25
+SAMPLE_CAP: constant(uint256) = 26
 
 RULES_DOMAIN: constant(bytes32) = keccak256("FedBlocks.Rules.v2")
 
@@ -46,7 +45,7 @@ HIGHEST: constant(uint256) = 2**29
 
 @internal
 @pure
-def _hash(words: uint256[28]) -> bytes32:
+def _hash(words: uint256[27]) -> bytes32:
     """
     @notice The hash by which rules are known.
     @param words The rules
@@ -57,13 +56,13 @@ def _hash(words: uint256[28]) -> bytes32:
 
 @internal
 @pure
-def _bounded(words: uint256[28]) -> int256[28]:
+def _bounded(words: uint256[27]) -> int256[27]:
     """
     @notice Rules as numbers that can be calculated with.
     @param words The rules
     @return Each of them, from 0 to 2**29
     """
-    bounded: int256[28] = empty(int256[28])
-    for i: uint256 in range(28):
+    bounded: int256[27] = empty(int256[27])
+    for i: uint256 in range(27):
         bounded[i] = convert(min(words[i], HIGHEST), int256)
     return bounded

@@ -64,7 +64,7 @@ def _judge(
     cohort: int256[22],
     before: uint256,
     took_part_before: bool,
-    rules: int256[28],
+    rules: int256[27],
 ) -> Verdict:
     """
     @notice Judge a participant.
@@ -77,11 +77,10 @@ def _judge(
     @param rules The thresholds
     @return The verdict
     """
-    others: int256 = cohort[stats.PARTICIPANTS] - 1
     compared: bool = cohort[stats.PARTICIPANTS] >= convert(limits.MIN_COHORT, int256)
     tested: bool = took_part_before and cohort[stats.WEIGHT] > 0
     moved: bool = cohort[stats.DELTA_NORM] > 0
-    few_related: bool = own[stats.RELATED] < max(1, max(others, 0) // 3)
+    few_related: bool = own[stats.RELATED] < max(1, max(cohort[stats.PARTICIPANTS] - 1, 0) // 3)
     may_copy: bool = few_related and self._may_copy_global(own, cohort, rules)
     global_norms: int256 = own[stats.NORM] * cohort[stats.DELTA_NORM]
     replayed_norms: int256 = own[stats.NORM] * own[stats.REPLAYED_NORM]
@@ -90,15 +89,9 @@ def _judge(
     if self._compares(own, cohort):
         likeness = self._likeness(own, nearest, rules)
 
-    responds: bool = tested and self._fails_response(own, cohort, rules)
+    monotone: bool = tested and cohort[stats.MONOTONE] != 0
+    responds: bool = monotone and self._fails_response(own, cohort, rules)
     clearly: bool = responds and self._fails_response_clearly(own, cohort, rules)
-    shrinking: bool = (
-        compared
-        and self._median_is_below(own[stats.OPPOSED], others)
-        and self._cosine_above(
-            -own[stats.BASE], own[stats.NORM] * cohort[stats.BASE_NORM], rules[thresholds.SHRINK_PERCENT], 100
-        )
-    )
     outlying: bool = compared and self._is_outlying(own, cohort, rules)
     central: bool = (
         compared
@@ -109,7 +102,7 @@ def _judge(
         own[stats.DELTA], global_norms, rules[thresholds.GLOBAL_NOW_PERCENT], 100
     )
 
-    # Epochs running of the first three, strikes of the rest; three, two, two and four times three bits.
+    # Epochs running of the first three, strikes of the rest; three, two, two and three times three bits.
     response_run: uint256 = before & 7
     similar_run: uint256 = (before >> 3) & 3
     noise_run: uint256 = (before >> 5) & 3
@@ -124,29 +117,28 @@ def _judge(
             noise: bool = few_related and self._is_unlike_earlier(own, cohort, rules)
             noise_run = self._next_run(noise_run, noise, 3)
     most: uint256 = convert(min(rules[thresholds.STRIKES_MAX], 7), uint256)
-    shrinking_strikes: uint256 = self._next_strikes((before >> 7) & 7, shrinking, most)
-    # Who was left out as outlying is heard again in the next epoch, unless its update shrinks the model.
+    # Who was left out as outlying or central is heard again in the next epoch; not so who is outlying and shrinks the model.
     strikes: uint256 = convert(rules[thresholds.STRIKES], uint256)
-    outlying_strikes: uint256 = (before >> 10) & 7
+    outlying_strikes: uint256 = (before >> 7) & 7
     if outlying_strikes >= strikes and own[stats.BASE] >= 0:
         outlying_strikes = 0
     else:
         outlying_strikes = self._next_strikes(outlying_strikes, outlying, most)
-    central_strikes: uint256 = self._next_strikes((before >> 13) & 7, central, most)
+    central_strikes: uint256 = (before >> 10) & 7
+    central_strikes = 0 if central_strikes >= strikes else self._next_strikes(central_strikes, central, most)
     # Growth along the last step at all, however little: no honest loss gives it epoch after epoch.
-    growing_strikes: uint256 = (before >> 16) & 7
+    growing_strikes: uint256 = (before >> 13) & 7
     if tested:
-        growing_strikes = self._next_strikes(growing_strikes, own[stats.RESPONSE] > 0, most)
+        growing_strikes = self._next_strikes(growing_strikes, monotone and own[stats.RESPONSE] > 0, most)
 
     verdict: Verdict = empty(Verdict)
     verdict.counters = (
         response_run
         | (similar_run << 3)
         | (noise_run << 5)
-        | (shrinking_strikes << 7)
-        | (outlying_strikes << 10)
-        | (central_strikes << 13)
-        | (growing_strikes << 16)
+        | (outlying_strikes << 7)
+        | (central_strikes << 10)
+        | (growing_strikes << 13)
     )
 
     run: uint256 = convert(rules[thresholds.RUN], uint256)
@@ -169,7 +161,6 @@ def _judge(
 
     badness: uint256 = self._with_strikes(outlying_strikes, strikes) + self._with_strikes(central_strikes, strikes)
     badness += self._with_strikes(growing_strikes, strikes)
-    badness += 2 + shrinking_strikes if shrinking else self._with_strikes(shrinking_strikes, strikes)
     badness += 4 if like_global else self._with_strikes(similar_run, run)
     if responds:
         badness += 4 + response_run
@@ -193,7 +184,7 @@ def _judge(
 
 @internal
 @pure
-def _clip_weight(norm: int256, median_norm: int256, samples: uint256, rules: int256[28]) -> int256:
+def _clip_weight(norm: int256, median_norm: int256, samples: uint256, rules: int256[27]) -> int256:
     """
     @notice The weight of an accepted update: its samples up to a cap, less where it is longer than 3/2 of the median.
     @param norm Its squared length
@@ -256,7 +247,7 @@ def _median_is_below(count_below: int256, count: int256) -> bool:
 
 @internal
 @pure
-def _is_zero(own: int256[22], cohort: int256[22], rules: int256[28]) -> bool:
+def _is_zero(own: int256[22], cohort: int256[22], rules: int256[27]) -> bool:
     """
     @notice Whether a client sends nothing, and did not send anything before.
     @param own Its figures
@@ -270,7 +261,7 @@ def _is_zero(own: int256[22], cohort: int256[22], rules: int256[28]) -> bool:
 
 @internal
 @pure
-def _may_copy_global(own: int256[22], cohort: int256[22], rules: int256[28]) -> bool:
+def _may_copy_global(own: int256[22], cohort: int256[22], rules: int256[27]) -> bool:
     """
     @notice Whether an update differs from the direction of the last global delta by less than from its peers.
     @param own The client's figures
@@ -287,7 +278,7 @@ def _may_copy_global(own: int256[22], cohort: int256[22], rules: int256[28]) -> 
 
 @internal
 @pure
-def _is_unlike_earlier(own: int256[22], cohort: int256[22], rules: int256[28]) -> bool:
+def _is_unlike_earlier(own: int256[22], cohort: int256[22], rules: int256[27]) -> bool:
     """
     @notice Whether an update has nothing to do with its client's last one, nor with the last global delta.
     @param own The client's figures
@@ -304,7 +295,7 @@ def _is_unlike_earlier(own: int256[22], cohort: int256[22], rules: int256[28]) -
 
 @internal
 @pure
-def _is_outlying(own: int256[22], cohort: int256[22], rules: int256[28]) -> bool:
+def _is_outlying(own: int256[22], cohort: int256[22], rules: int256[27]) -> bool:
     """
     @notice Whether an update is far out, hardly builds on the base model, and is against the others or far from them in direction.
     @param own The client's figures
@@ -313,10 +304,10 @@ def _is_outlying(own: int256[22], cohort: int256[22], rules: int256[28]) -> bool
     @return Whether it is
     """
     others: int256 = cohort[stats.PARTICIPANTS] - 1
-    builds: bool = self._cosine_above(
-        own[stats.BASE], own[stats.NORM] * cohort[stats.BASE_NORM], rules[thresholds.OUTLYING_BASE_PERCENT], 100
-    )
-    if builds or 100 * own[stats.KRUM] <= rules[thresholds.OUTLYING_KRUM_PERCENT] * cohort[stats.MEDIAN_KRUM]:
+    median_along: int256 = cohort[stats.MEDIAN_BASE_COSINE]
+    builds: bool = 100 * own[stats.BASE_COSINE] >= rules[thresholds.OUTLYING_BASE_PERCENT] * median_along
+    near: bool = 100 * own[stats.KRUM] <= rules[thresholds.OUTLYING_KRUM_PERCENT] * cohort[stats.MEDIAN_KRUM]
+    if builds or near or median_along <= 0:
         return False
     if self._median_is_below(own[stats.OPPOSED_OUTLYING], others):
         return True
@@ -343,7 +334,7 @@ def _grows(own: int256[22], cohort: int256[22], percent: int256) -> bool:
 
 @internal
 @pure
-def _fails_response(own: int256[22], cohort: int256[22], rules: int256[28]) -> bool:
+def _fails_response(own: int256[22], cohort: int256[22], rules: int256[27]) -> bool:
     """
     @notice Whether an update has grown along the last step of the model.
     @param own The client's figures
@@ -365,7 +356,7 @@ def _fails_response(own: int256[22], cohort: int256[22], rules: int256[28]) -> b
 
 @internal
 @pure
-def _fails_response_clearly(own: int256[22], cohort: int256[22], rules: int256[28]) -> bool:
+def _fails_response_clearly(own: int256[22], cohort: int256[22], rules: int256[27]) -> bool:
     """
     @notice Whether growth along the last step is evidence, and not the noise of a model that has nearly converged.
     @param own The client's figures
@@ -380,7 +371,7 @@ def _fails_response_clearly(own: int256[22], cohort: int256[22], rules: int256[2
 
 @internal
 @pure
-def _likeness(own: int256[22], nearest: int256[22], rules: int256[28]) -> int256:
+def _likeness(own: int256[22], nearest: int256[22], rules: int256[27]) -> int256:
     """
     @notice How near an update is to the one nearest to it.
     @param own The client's figures

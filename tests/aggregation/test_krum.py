@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from fedblocks.aggregation.gram import gram
 from fedblocks.aggregation.krum import (
     COSINE_SCALE,
+    base_cosine,
     cosine,
     count_opposed,
     count_related,
     krum_scores,
     lower_median,
     median_is_below,
-    model_correlation,
     neighbours,
     normalised_krum_scores,
     tolerated,
@@ -82,7 +82,12 @@ def test_updates_are_related_by_what_they_share_beyond_the_global_delta():
     assert count_related(result, 0, range(4), 100) == 0
 
 
-def test_the_correlation_of_base_and_updated_model_is_the_cosine():
-    result = gram_of([[3, 0], [0, 4]], base=[0, 3])
-    assert model_correlation(result, 1) == COSINE_SCALE
-    assert model_correlation(result, 0) == int(COSINE_SCALE * 9 / (3 * 18**0.5))
+def test_the_cosine_with_the_base_model_is_one_for_who_goes_on_and_minus_one_for_who_undoes():
+    result = gram_of([[3, 0], [0, 4], [0, -4], [3, 4], [0, 0]], base=[0, 3])
+    assert [base_cosine(result, seat) for seat in range(5)] == [
+        0,
+        COSINE_SCALE,
+        -COSINE_SCALE,
+        int(COSINE_SCALE * 4 / 5),
+        0,
+    ]

@@ -251,7 +251,7 @@ def test_a_client_that_was_absent_is_not_tested_for_its_response():
 def test_a_client_that_grows_along_the_step_is_left_out_from_the_second_time_on_however_long_its_update_is():
     # So long that the response test says nothing of it, and against nobody in particular.
     cohort = Cohort(10, {9: lambda cohort, seat, honest: -20 * honest})
-    cohort.epochs(3)
+    cohort.epochs(4)
     for _ in range(4):
         judgement = cohort.run_epoch()
         assert Suspicion.RESPONSE not in judgement.verdicts[9].suspicions
@@ -270,12 +270,12 @@ def test_no_honest_client_is_left_out_for_growing(skew, rate):
 
 
 def test_who_was_absent_keeps_its_strikes_for_growing():
-    cohort = Cohort(10, {9: lambda cohort, seat, honest: None if cohort.epoch in (5, 7) else -20 * honest})
+    cohort = Cohort(10, {9: lambda cohort, seat, honest: None if cohort.epoch in (6, 8) else -20 * honest})
     strikes = []
-    for _ in range(7):
+    for _ in range(8):
         cohort.run_epoch()
         strikes.append(cohort.carried.counters[9].growing)
-    assert strikes == [0, 0, 1, 2, 2, 2, 2]
+    assert strikes == [0, 0, 0, 1, 2, 2, 2, 2]
 
 
 def test_excluded_clients_are_at_most_a_third_and_have_no_weight():
@@ -295,7 +295,7 @@ def test_the_response_slashes_nobody_when_more_fail_it_than_attackers_are_assume
 
 def test_suspicion_alone_costs_the_epoch_but_not_the_stake():
     cohort = Cohort(10, {9: lambda cohort, seat, honest: -honest if cohort.epoch == 2 else honest})
-    cohort.run_epoch()
+    cohort.epochs(2)
     judgement = cohort.run_epoch()
     assert judgement.verdicts[9].excluded
     assert judgement.verdicts[9].badness > 0

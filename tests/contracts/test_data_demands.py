@@ -62,7 +62,7 @@ class Archive:
             if self.epoch.took_part(seat):
                 self.epoch.contents[seat] = changed(self.epoch.contents[seat], "update root", vector_root(self.update))
         self.stats = [generator.bytes(143) if self.epoch.took_part(seat) else b"" for seat in range(n)]
-        self.stats.append(generator.bytes(105))
+        self.stats.append(generator.bytes(114))
         self.carried = generator.bytes(23 * n)
         self.columns = [generator.bytes(32 * n) for _ in range(leaves)]
         sizes = [8 * (2 * n + 1) + 12] * n + [8 * (3 * n + 1) + 12]

@@ -12,7 +12,7 @@ from fedblocks.cli.exit_codes import ExitCode
 from fedblocks.lab.lines import RESULTS, Line
 from fedblocks.lab.plots import draw
 from fedblocks.lab.sums import accuracy, gap, gap_of, limit_of, upper_bound
-from fedblocks.lab.tables import gaps, tables, within_limits
+from fedblocks.lab.tables import exceptions, gaps, tables, within_limits
 from tests.cli.conftest import Home, home
 from tests.lab.conftest import SMALL
 
@@ -87,12 +87,16 @@ def test_a_gap_is_marked_beyond_its_limit_and_not_at_it() -> None:
     found = gap_of(far)
     assert found is not None
     assert (found.runs, round(found.mean, 3), round(found.worst, 3), found.too_large) == (2, -1.5, -2, True)
-    table = gaps([*near, *(line | {"setting": line["setting"] | {"attack": "alie"}} for line in far)], "here")
+    lines = [*near, *(line | {"setting": line["setting"] | {"attack": "alie"}} for line in far)]
+    table = gaps(lines, "here")
     assert [row[0] for row in table.rows] == ["alie", "inf"]
     assert table.rows[0][1].endswith("!")
     assert not table.rows[1][1].endswith("!")
     assert within_limits(near)
     assert not within_limits(far)
+    beyond = exceptions(lines)
+    assert [(row[0], row[3], row[5], row[6]) for row in beyond.rows] == [("alie", "2", "-2.0", "-1")]
+    assert beyond.note.startswith("1 of 2 ")
 
 
 def test_one_honest_client_slashed_is_beyond_every_limit() -> None:
@@ -110,8 +114,10 @@ def test_tables_count_attackers_and_honest_clients() -> None:
         "no attackers",
         "accuracy minus honest clients only",
         "attackers",
+        "beyond the limits",
         "honest clients' largest ratio to a hard rule's threshold",
     ]
+    assert found["beyond the limits"].rows == []
     row = dict(zip(found["attackers"].headings, found["attackers"].rows[0], strict=True))
     assert (row["slashed"], row["for"], row["in epoch"], row["excluded while there"]) == (
         "2/2",

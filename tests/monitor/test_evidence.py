@@ -32,8 +32,6 @@ BEHAVIOURS = {
 SUSPICIONS = {
     "response-now": Suspicion.RESPONSE,
     "growing-strikes": Suspicion.GROWING,
-    "shrinking": Suspicion.SHRINKING,
-    "shrinking-strikes": Suspicion.SHRINKING,
     "krum-strikes": Suspicion.OUTLYING,
     "normalised-krum-strikes": Suspicion.CENTRAL,
     "global-now": Suspicion.LIKE_GLOBAL,
@@ -103,7 +101,7 @@ def test_every_formula_is_true_exactly_where_its_rule_is_triggered():
                     assert each.tested or not each.triggered, "what was not tested is held against nobody"
     assert false >= true
     assert set(RULE_OF.values()) <= true, "each rule of evidence was seen at work"
-    assert len(true) >= 20, f"only {sorted(true)} were"
+    assert len(true) >= 19, f"only {sorted(true)} were"
 
 
 @pytest.mark.parametrize("seed", range(3))

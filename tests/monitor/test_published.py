@@ -141,7 +141,7 @@ def committed(run: PublishedRun, epoch: int, **lists):
         ({"stats": lambda stats: ["00", *stats[1:]]}, "143 bytes, not 1"),
         ({"stats": lambda stats: ["", *stats[1:]]}, "143 bytes, not 0"),
         ({"stats": lambda stats: [stats[0][:-4] + "0900", *stats[1:]]}, "evidence 9 is none of"),
-        ({"cohort": lambda cohort: cohort + "00"}, "105 bytes, not 106"),
+        ({"cohort": lambda cohort: cohort + "00"}, "114 bytes, not 115"),
         ({"carried": lambda carried: carried[:-2]}, "230 bytes, not 229"),
         ({"carried": lambda carried: "ff" * 4 + carried[8:]}, "does not stand for the counters"),
         ({"stats": lambda stats: [None, *stats[1:]]}, "10 are said to have taken part, but figures are of 9"),

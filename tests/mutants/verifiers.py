@@ -774,8 +774,15 @@ _VERDICTS = [
     Mutant(
         "who builds on the model is an outlier",
         JUDGEMENT,
-        "if builds or 100 * own",
-        "if 100 * own",
+        "if builds or near or",
+        "if near or",
+        _FRAMED,
+    ),
+    Mutant(
+        "where nobody builds on the model there are outliers",
+        JUDGEMENT,
+        "if builds or near or median_along <= 0:",
+        "if builds or near:",
         _FRAMED,
     ),
     Mutant(
@@ -783,6 +790,34 @@ _VERDICTS = [
         JUDGEMENT,
         " and (own[stats.BASE] < 0 or astray)",
         "",
+        _FRAMED,
+    ),
+    Mutant(
+        "who is central is not heard again",
+        JUDGEMENT,
+        "central_strikes = 0 if central_strikes >= strikes else self",
+        "central_strikes = self",
+        _FRAMED,
+    ),
+    Mutant(
+        "on a plateau the response counts",
+        JUDGEMENT,
+        "monotone: bool = tested and cohort[stats.MONOTONE] != 0",
+        "monotone: bool = tested",
+        _FRAMED,
+    ),
+    Mutant(
+        "nobody looks whether gradients are monotone",
+        COHORTS,
+        "        monotone == convert(growing <= cap, int256)\n        and reasons",
+        "        reasons",
+        _SPARED,
+    ),
+    Mutant(
+        "as many grow as can be malicious and it is a plateau",
+        COHORTS,
+        "convert(growing <= cap, int256)",
+        "convert(growing < cap, int256)",
         _FRAMED,
     ),
     Mutant(

@@ -38,7 +38,7 @@ adds the {transaction:,} gas of every transaction. Refunds are left out.
 """
 
 _LISTS = "lists where the design has paths (decisions/0006)"
-_RULES = "28 thresholds, related and partial correlations, and medians found by counting"
+_RULES = "27 thresholds, related and partial correlations, and medians found by counting"
 # The case, n, thousands of gas of execution and calldata, KB; then why ours costs more or less.
 PROTOTYPE = (
     ("F1 submission", 10, 7, 12, 1.1, f"A signature is recovered, a client looked up, and there are two {_LISTS}."),

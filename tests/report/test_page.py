@@ -87,7 +87,7 @@ def test_the_same_snapshot_gives_the_same_bytes(run, snapshot):
 def test_every_figure_is_whole_and_has_words_for_whoever_does_not_see_it(snapshot):
     report = gather(snapshot, ONE, target_ppm=800_000)
     pictures = [report.accuracy, *report.plots, *report.money]
-    assert len(pictures) == 1 + 8 + 3
+    assert len(pictures) == 1 + 7 + 3
     for picture in pictures:
         root = ET.fromstring(picture.svg)
         assert root.get("role") == "img"

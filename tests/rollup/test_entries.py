@@ -44,7 +44,7 @@ def stats(**changes) -> ClientStats:
 def test_every_figure_has_its_place_and_only_one():
     assert [name for name, _, _ in FIGURES] == [each.name for each in fields(ClientStats)]
     assert [name for name, _, _ in COHORT_FIGURES] == [each.name for each in fields(CohortStats)]
-    assert (STATS_SIZE, COHORT_SIZE, SUBMISSION_SIZE) == (143, 105, 289)
+    assert (STATS_SIZE, COHORT_SIZE, SUBMISSION_SIZE) == (143, 114, 289)
 
 
 @given(st.sampled_from(FIGURES), st.data())
@@ -73,7 +73,7 @@ def test_what_is_carried_is_23_bytes_a_seat():
         (7).to_bytes(4, "big")
         + (5).to_bytes(5, "big")
         + ((1 << 111) - 1).to_bytes(14, "big")
-        + (7 << 13).to_bytes(4, "big")
+        + (7 << 10).to_bytes(4, "big")
         + bytes(5)
         + ((1 << 111) + (1 << 100)).to_bytes(14, "big")
     )
@@ -119,7 +119,7 @@ def test_what_is_carried_is_read_back_as_it_was_written():
 def test_bytes_that_are_no_entry_are_refused():
     with pytest.raises(MalformedEntry, match="143 bytes, not 142"):
         read_stats_entry(bytes(142))
-    with pytest.raises(MalformedEntry, match="105 bytes, not 0"):
+    with pytest.raises(MalformedEntry, match="114 bytes, not 0"):
         read_cohort_entry(b"")
     with pytest.raises(MalformedEntry, match="46 bytes, not 45"):
         read_carried(bytes(45), 2)

@@ -61,7 +61,7 @@ def lies(epoch: Epoch):
         yield f"verdict byte {at}", FraudCase.VERDICT, {"stats": entry(data.stats, here, flipped(stats, at))}
     yield "no figures", FraudCase.FIGURES, {"stats": entry(data.stats, here, None)}
     yield "long figures", FraudCase.FIGURES, {"stats": entry(data.stats, here, stats + b"\0")}
-    for at in (0, 5, 50, 104):
+    for at in (0, 5, 50, 113):
         yield f"cohort byte {at}", FraudCase.COHORT, {"cohort": flipped(data.cohort, at)}
     yield "short cohort", FraudCase.COHORT, {"cohort": data.cohort[:-1]}
     for seat in range(5):

@@ -109,7 +109,6 @@ def figures(seat: int, here: Sequence[int], gram: Products, before: Before, rule
     replayed = -max(alike)[1] if alike else NO_SEAT
     earlier = [gram.norm(seat) + gram.last_norm(o) - 2 * gram.up(seat, o) for o in range(gram.n)]
     earlier.append(gram.norm(seat) + gram.gg - 2 * gram.ug(seat))
-    moved = gram.ww + gram.uw(seat)
 
     def opposed(percent: int) -> int:
         limit = Fraction(-percent, 100)
@@ -129,7 +128,7 @@ def figures(seat: int, here: Sequence[int], gram: Products, before: Before, rule
         "ownLast": gram.up(seat, seat),
         "delta": gram.ug(seat),
         "base": gram.uw(seat),
-        "correlation": in_units(moved, gram.ww, gram.ww + 2 * gram.uw(seat) + gram.norm(seat)),
+        "baseCosine": in_units(gram.uw(seat), gram.ww, gram.norm(seat)),
         "krum": sum(distance for distance, _ in distances[:count]),
         "normalisedKrum": sum(unit[:count]),
         "nearest": distances[0][1] if distances else NO_SEAT,
@@ -147,17 +146,20 @@ def figures(seat: int, here: Sequence[int], gram: Products, before: Before, rule
     }
 
 
-def cohort_figures(stats: Mapping[int, Figures], gram: Products, before: Before) -> Figures:
+def cohort_figures(stats: Mapping[int, Figures], gram: Products, before: Before, cap: int) -> Figures:
+    grown = [seat for seat, own in stats.items() if own["response"] > 0 and seat in before.participants]
     return {
         "participants": len(stats),
         "medianNorm": middle([own["norm"] for own in stats.values()]),
         "medianKrum": middle([own["krum"] for own in stats.values()]),
         "medianNormalisedKrum": middle([own["normalisedKrum"] for own in stats.values()]),
+        "medianBaseCosine": middle([own["baseCosine"] for own in stats.values()]),
         "deltaNorm": gram.gg,
         "baseNorm": gram.ww,
         "weight": sum(before.weights),
         "stepNorm": sum(w * m for w, m in zip(before.weights, before.products, strict=True)),
         "unrelatedNorm": sum(w * w * gram.last_norm(seat) for seat, w in enumerate(before.weights)),
+        "monotone": 0 if len(grown) > cap else 1,
     }
 
 
@@ -232,19 +234,18 @@ def verdict(
     grew = cohort["weight"] * response > part("responsePercent") * step
     clear = response**2 > part("responseCosinePercent") ** 2 * step * change
     comparable = rules["responseCapTimes"] ** 2 * step >= cohort["weight"] ** 2 * longest
-    failed = tested and grew and clear and comparable
+    failed = tested and cohort["monotone"] == 1 and grew and clear and comparable
     signal = step > rules["responseSignalTimes"] * cohort["unrelatedNorm"]
     failed_clearly = failed and signal and response**2 > part("responseSlashCosinePercent") ** 2 * step * change
 
     # Directions
-    against_model = below(own["base"], own["norm"] * cohort["baseNorm"], -part("shrinkPercent"))
-    shrinking = compared and against_model and most("opposed")
     far = own["krum"] > part("outlyingKrumPercent") * cohort["medianKrum"]
-    builds = above(own["base"], own["norm"] * cohort["baseNorm"], part("outlyingBasePercent"))
+    usual = cohort["medianBaseCosine"]
+    builds = usual <= 0 or own["baseCosine"] >= part("outlyingBasePercent") * usual
     astray = own["normalisedKrum"] > part("outlyingNormalisedPercent") * cohort["medianNormalisedKrum"]
     against = most("opposedOutlying") or (most("opposed") and (own["base"] < 0 or astray))
     outlying = compared and far and not builds and against
-    heard_again = old["outlying"] >= rules["strikes"] and own["base"] >= 0
+    struck = {name: old[name] >= rules["strikes"] for name in ("outlying", "central")}
     central = compared and own["normalisedKrum"] < part("centralKrumPercent") * cohort["medianNormalisedKrum"]
 
     def run(name: str, shown: bool, most: int) -> int:
@@ -258,10 +259,9 @@ def verdict(
         "response": run("response", failed_clearly, 7) if tested else old["response"],
         "similar": run("similar", like_step(part("globalRunPercent")), 3) if has_step else old["similar"],
         "noise": run("noise", noise, 3) if has_step and own["lastNorm"] else old["noise"],
-        "shrinking": strikes("shrinking", shrinking),
-        "outlying": 0 if heard_again else strikes("outlying", outlying),
-        "central": strikes("central", central),
-        "growing": strikes("growing", response > 0) if tested else old["growing"],
+        "outlying": 0 if struck["outlying"] and own["base"] >= 0 else strikes("outlying", outlying),
+        "central": 0 if struck["central"] else strikes("central", central),
+        "growing": strikes("growing", response > 0 and cohort["monotone"] == 1) if tested else old["growing"],
     }
 
     def repeated(name: str) -> int:
@@ -269,7 +269,6 @@ def verdict(
 
     bad = {
         "RESPONSE": 4 + counters["response"] if failed else 0,
-        "SHRINKING": 2 + counters["shrinking"] if shrinking else repeated("shrinking"),
         "GROWING": repeated("growing"),
         "OUTLYING": repeated("outlying"),
         "CENTRAL": repeated("central"),
@@ -307,15 +306,15 @@ class Outcome:
 def judge(gram: Products, samples: Mapping[int, int], before: Before, rules: Mapping[str, int]) -> Outcome:
     n, here = gram.n, sorted(samples)
     stats = {seat: figures(seat, here, gram, before, rules) for seat in here}
-    cohort = cohort_figures(stats, gram, before)
+    gone = sum(1 for seat in range(n) if before.slash_reasons >> 4 * seat & 15)
+    cap = max(0, bearable(n) - gone)
+    cohort = cohort_figures(stats, gram, before, cap)
     verdicts = {}
     for seat in here:
         tested = seat in before.participants and cohort["weight"] > 0
         verdicts[seat] = verdict(seat, stats, cohort, before.counters[seat], tested, rules)
 
-    gone = sum(1 for seat in range(n) if before.slash_reasons >> 4 * seat & 15)
     due = {seat for seat in here if verdicts[seat].evidence != "NONE"}
-    cap = max(0, bearable(n) - gone)
     slashed = due if len(due) <= cap else set()
     badness = {seat: verdicts[seat].badness + 8 * (seat in due - slashed) for seat in here}
     suspects = sorted((-bad, seat) for seat, bad in badness.items() if bad and seat not in slashed)

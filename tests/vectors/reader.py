@@ -144,7 +144,7 @@ def list_root(contents: Sequence[bytes | None], tags: tuple[int, int]) -> bytes:
 FIGURES = [8, 8, 8, 8, 12, 8, 12, 8, -1, 8, 8, 8, -1, 8, -1, 8, 8, -1, -1, 16]
 """Bytes of a client's figures; below zero where they are plain."""
 
-COHORT_FIGURES = [-1, 8, 12, 8, 8, 12, -8, 24, 24]
+COHORT_FIGURES = [-1, 8, 12, 8, 8, 8, 12, -8, 24, 24, -1]
 
 
 def packed(values: Sequence[int], widths: Sequence[int]) -> bytes:
@@ -152,7 +152,7 @@ def packed(values: Sequence[int], widths: Sequence[int]) -> bytes:
     return b"".join(offset(value, width) if width > 0 else plain(value, -width) for value, width in pairs)
 
 
-COUNTER_BITS = [3, 2, 2, 3, 3, 3, 3]
+COUNTER_BITS = [3, 2, 2, 3, 3, 3]
 
 
 def packed_counters(counters: Sequence[int]) -> int:

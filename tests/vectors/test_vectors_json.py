@@ -332,7 +332,7 @@ def test_figures_and_verdicts_are_listed(played: list[tuple[dict[str, Any], Play
             assert reader.entry(content, reader.STATS) == raw(given["entry"])
         assert list(own.outcome.cohort.values()) == numbers(epoch["cohort"]["figures"])
         assert contents[-1] == raw(epoch["cohort"]["content"])
-        assert len(raw(epoch["cohort"]["content"])) == 105
+        assert len(raw(epoch["cohort"]["content"])) == 114
         assert reader.entry(contents[-1], reader.STATS) == raw(epoch["cohort"]["entry"])
         assert reader.list_root(contents, reader.STATS) == raw(epoch["header"]["statsRoot"])
 

@@ -1,6 +1,6 @@
 """What is remembered of a client from epoch to epoch.
 
-One suspicious epoch proves little; a run of them does. Each seat carries seven small counters from header to header,
+One suspicious epoch proves little; a run of them does. Each seat carries six small counters from header to header,
 packed into 32 bits. They hold while a client is absent: staying away must not wipe the slate.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import astuple, dataclass
 
 from fedblocks.exceptions import FedBlocksError
 
-_BITS = (3, 2, 2, 3, 3, 3, 3)
+_BITS = (3, 2, 2, 3, 3, 3)
 WORD_BITS = 32
 
 
@@ -30,16 +30,14 @@ class Counters:
         response: epochs running in which the response test was failed clearly, up to 7.
         similar: epochs running in which the update was like the last global delta, up to 3.
         noise: epochs running in which it was unrelated to everything before, up to 3.
-        shrinking, outlying, central: strikes of the suspicions E2, E4 and E5, one more for each epoch that shows them
-            and one less for each that does not; none of E4 after an epoch that they have cost a client whose update
-            does not shrink the model.
+        outlying, central: strikes of the suspicions E4 and E5, one more for each epoch that shows them and one less for
+            each that does not; none after an epoch that they have cost, but for E4 where the update shrinks the model.
         growing: strikes likewise for each epoch in which the update grew along the model's last step at all.
     """
 
     response: int = 0
     similar: int = 0
     noise: int = 0
-    shrinking: int = 0
     outlying: int = 0
     central: int = 0
     growing: int = 0

@@ -111,14 +111,14 @@ def normalised_krum_scores(gram: Gram, seats: Sequence[int]) -> dict[int, int]:
     return _nearest_sums(seats, neighbours(len(seats)), distance)
 
 
-def model_correlation(gram: Gram, seat: int) -> int:
-    """The correlation of the base model w with the client's updated model w + u, in units of 2**-30.
+def base_cosine(gram: Gram, seat: int) -> int:
+    """The cosine of the base model w and a client's update u, in units of 2**-30.
 
-    ``<w, w + u> / (|w| |w + u|)``: the figure by which the paper design looks for free riders. It is reported for
-    every client and judges nobody: one epoch moves a model so little that it is near 1 for everyone.
+    What is learnt from data like the others' adds to what the model knows, so that it is positive. The paper design
+    has the correlation of w and the updated model w + u in its place, which is near 1 for everyone: one epoch moves a
+    model by little.
     """
-    updated = gram.base_norm + 2 * gram.base[seat] + gram.norms[seat]
-    return cosine(gram.base_norm + gram.base[seat], gram.base_norm, updated)
+    return cosine(gram.base[seat], gram.norms[seat], gram.base_norm)
 
 
 def count_opposed(gram: Gram, seat: int, seats: Sequence[int], percent: int) -> int:

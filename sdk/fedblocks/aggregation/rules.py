@@ -49,9 +49,8 @@ class Rules:
         response_slash_cosine_percent: the cosine that counts towards the stake, with
         response_signal_times: the step longer, by this factor of squares, than unrelated updates would have made it.
         run: how many epochs a run is.
-        shrink_percent: cosine with the base model below minus this counts against a client (E2).
         outlying_krum_percent: Krum score above this per cent of the median (E4), with
-        outlying_base_percent: a cosine with the base model of no more than this, and with
+        outlying_base_percent: a cosine with the base model below this per cent of the median, and with
         outlying_opposed_percent: a median cosine with the others below minus this, or below zero and
         outlying_normalised_percent: the Krum score on normalised updates above this per cent of the median.
         central_krum_percent: Krum score on normalised updates below this per cent of the median (E5).
@@ -80,9 +79,8 @@ class Rules:
     response_slash_cosine_percent: int = 12
     response_signal_times: int = 2
     run: int = 3
-    shrink_percent: int = 2
     outlying_krum_percent: int = 110
-    outlying_base_percent: int = 7
+    outlying_base_percent: int = 50
     outlying_opposed_percent: int = 9
     outlying_normalised_percent: int = 103
     central_krum_percent: int = 80

@@ -18,16 +18,16 @@ was the noise of batches, and how anybody responds to it is noise too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import astuple, dataclass
 
 from fedblocks.aggregation.gram import Gram
 from fedblocks.aggregation.krum import (
+    base_cosine,
     count_opposed,
     count_related,
     krum_scores,
     lower_median,
-    model_correlation,
     normalised_krum_scores,
     tolerated,
 )
@@ -48,7 +48,7 @@ class ClientStats:
         own_last: <u, p>.
         delta: <u, g>.
         base: <u, w>.
-        correlation: of the base and the client's updated model, in units of 2**-30.
+        base_cosine: the cosine of u and w, in units of 2**-30.
         krum: Krum score among the participants.
         normalised_krum: the same on updates of length one, in units of 2**-30.
         nearest: the seat whose update is nearest, and
@@ -72,7 +72,7 @@ class ClientStats:
     own_last: int
     delta: int
     base: int
-    correlation: int
+    base_cosine: int
     krum: int
     normalised_krum: int
     nearest: int
@@ -102,22 +102,27 @@ class CohortStats:
         median_norm: lower median of |u|^2.
         median_krum: lower median of the Krum scores.
         median_normalised_krum: the same on normalised updates.
+        median_base_cosine: lower median of the cosines with the base model.
         delta_norm: |g|^2.
         base_norm: |w|^2.
         weight: Omega, the sum of the last epoch's weights.
         step_norm: N, |sum omega p|^2, see the module.
         unrelated_norm: what N would have been, had the last updates been unrelated.
+        monotone: 1 if no more clients have D > 0 than can be malicious, else 0: then gradients are not monotone here,
+            and nobody's response says anything. Of a model that leaves a plateau every honest update grows.
     """
 
     participants: int
     median_norm: int
     median_krum: int
     median_normalised_krum: int
+    median_base_cosine: int
     delta_norm: int
     base_norm: int
     weight: int
     step_norm: int
     unrelated_norm: int
+    monotone: int
 
 
 def _most_similar_last(gram: Gram, seat: int) -> int:
@@ -168,7 +173,7 @@ def client_stats(
             own_last=gram.last[seat][seat],
             delta=gram.delta[seat],
             base=gram.base[seat],
-            correlation=model_correlation(gram, seat),
+            base_cosine=base_cosine(gram, seat),
             krum=krum[seat],
             normalised_krum=normalised[seat],
             nearest=nearest,
@@ -188,9 +193,21 @@ def client_stats(
 
 
 def cohort_stats(
-    gram: Gram, stats: dict[int, ClientStats], weights: Sequence[int], carried: Sequence[int]
+    gram: Gram,
+    stats: dict[int, ClientStats],
+    weights: Sequence[int],
+    carried: Sequence[int],
+    before: Collection[int],
+    bearable: int,
 ) -> CohortStats:
-    """The figures of the whole epoch; arguments as for :func:`client_stats`.
+    """The figures of the whole epoch.
+
+    Args:
+        gram: the inner products of this epoch.
+        stats: the figures of every participant, by seat.
+        weights, carried: as for :func:`client_stats`.
+        before: the seats that took part in the last epoch; only their response can be tested.
+        bearable: how many of the cohort can still be malicious.
 
     Raises:
         ValueError: if nobody took part.
@@ -201,11 +218,13 @@ def cohort_stats(
         median_norm=lower_median([stats[seat].norm for seat in seats]),
         median_krum=lower_median([stats[seat].krum for seat in seats]),
         median_normalised_krum=lower_median([stats[seat].normalised_krum for seat in seats]),
+        median_base_cosine=lower_median([stats[seat].base_cosine for seat in seats]),
         delta_norm=gram.delta_norm,
         base_norm=gram.base_norm,
         weight=sum(weights),
         step_norm=sum(weight * product for weight, product in zip(weights, carried, strict=True)),
         unrelated_norm=sum(weight**2 * norm for weight, norm in zip(weights, gram.last_norms, strict=True)),
+        monotone=int(sum(stats[seat].response > 0 for seat in seats if seat in before) <= bearable),
     )
 
 

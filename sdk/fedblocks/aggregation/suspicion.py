@@ -35,7 +35,6 @@ class Suspicion(Enum):
     EVIDENCE = "hard evidence, but against more clients than can be malicious"
     RESPONSE = "grew along the model's last step"
     GROWING = "grew along the model's last step, if only a little, repeatedly"
-    SHRINKING = "shrinks the model against the others"
     OUTLYING = "far out, against the others and hardly building on the model, repeatedly"
     CENTRAL = "nearer to the centre than any client's own data would put it, repeatedly"
     LIKE_GLOBAL = "hardly more than the model's last step"
@@ -60,7 +59,6 @@ class Signs:
     response: bool
     clear_response: bool
     growing: bool
-    shrinking: bool
     outlying: bool
     central: bool
     like_global: bool
@@ -70,16 +68,13 @@ class Signs:
 
 
 def signs_of(seat: int, own: ClientStats, cohort: CohortStats, tested: bool, rules: Rules) -> Signs:
-    others = cohort.participants - 1
     compared = cohort.participants >= MIN_COHORT
-    response = tested and fails_response(own, cohort, rules)
+    monotone = tested and bool(cohort.monotone)
+    response = monotone and fails_response(own, cohort, rules)
     return Signs(
         response=response,
         clear_response=response and fails_response_clearly(own, cohort, rules),
-        growing=tested and is_growing(own),
-        shrinking=compared
-        and cosine_above(-own.base, own.norm * cohort.base_norm, rules.shrink_percent, 100)
-        and median_is_below(own.opposed, others),
+        growing=monotone and is_growing(own),
         outlying=compared and _is_outlying(own, cohort, rules),
         central=compared and 100 * own.normalised_krum < rules.central_krum_percent * cohort.median_normalised_krum,
         like_global=is_like_global(own, cohort, rules.global_now_percent, 100, rules),
@@ -93,10 +88,12 @@ def _is_outlying(own: ClientStats, cohort: CohortStats, rules: Rules) -> bool:
     """Whether an update is far out, hardly builds on the model, and is against the others or astray from them.
 
     What honest clients learn adds to what the model knows: their updates lie along it. Who trains against it has to
-    undo it first. With unusual data either can be far out; hardly any honest client is all of it.
+    undo it first. With unusual data either can be far out; hardly any honest client is all of it. Where not even the
+    median update builds on the model, this tells nobody from anybody.
     """
     others = cohort.participants - 1
-    if cosine_above(own.base, own.norm * cohort.base_norm, rules.outlying_base_percent, 100):
+    builds = 100 * own.base_cosine >= rules.outlying_base_percent * cohort.median_base_cosine
+    if builds or cohort.median_base_cosine <= 0:
         return False
     if 100 * own.krum <= rules.outlying_krum_percent * cohort.median_krum:
         return False
@@ -109,20 +106,19 @@ def _is_outlying(own: ClientStats, cohort: CohortStats, rules: Rules) -> bool:
 def count(old: Counters, own: ClientStats, cohort: CohortStats, signs: Signs, tested: bool, rules: Rules) -> Counters:
     """The counters after an epoch in which the client took part. What could not be tested is held.
 
-    Who was left out as outlying is heard again in the next epoch, unless its update shrinks the model: a model that
-    forgets what only one client has makes this client look worse and worse.
+    Who was left out as outlying or central is heard again in the next epoch: a model that forgets what only one client
+    has makes this client look worse and worse. Not so who is outlying and shrinks the model.
     """
     moved = cohort.delta_norm > 0
-    heard_again = old.outlying >= rules.strikes and own.base >= 0
+    outlying_before, central_before = old.outlying >= rules.strikes, old.central >= rules.strikes
     return Counters(
         response=_next_run(old.response, signs.clear_response, 7) if tested else old.response,
         similar=_next_run(old.similar, is_like_global(own, cohort, rules.global_run_percent, 100, rules), 3)
         if moved
         else old.similar,
         noise=_next_run(old.noise, is_noise(own, cohort, rules), 3) if moved and own.last_norm else old.noise,
-        shrinking=_next_strikes(old.shrinking, signs.shrinking, rules),
-        outlying=0 if heard_again else _next_strikes(old.outlying, signs.outlying, rules),
-        central=_next_strikes(old.central, signs.central, rules),
+        outlying=0 if outlying_before and own.base >= 0 else _next_strikes(old.outlying, signs.outlying, rules),
+        central=0 if central_before else _next_strikes(old.central, signs.central, rules),
         growing=_next_strikes(old.growing, signs.growing, rules) if tested else old.growing,
     )
 
@@ -130,12 +126,11 @@ def count(old: Counters, own: ClientStats, cohort: CohortStats, signs: Signs, te
 def suspicions_of(signs: Signs, counters: Counters, *, nearly: bool, rules: Rules) -> tuple[tuple[Suspicion, ...], int]:
     """What a client's own figures say against it, and how much: the sum over these suspicions."""
 
-    def with_strikes(strikes: int, now: int = 0) -> int:
-        return strikes + now if now or strikes >= rules.strikes else 0
+    def with_strikes(strikes: int) -> int:
+        return strikes if strikes >= rules.strikes else 0
 
     weights = {
         Suspicion.RESPONSE: 4 + counters.response if signs.response else 0,
-        Suspicion.SHRINKING: with_strikes(counters.shrinking, 2 if signs.shrinking else 0),
         Suspicion.GROWING: with_strikes(counters.growing),
         Suspicion.OUTLYING: with_strikes(counters.outlying),
         Suspicion.CENTRAL: with_strikes(counters.central),

@@ -219,9 +219,10 @@ def judge(gram: Gram, samples: Mapping[int, int], carried: Carried, rules: Rules
         if not 0 <= seat < n or seat in gone or samples[seat] <= 0:
             raise ValueError(f"seat {seat} with {samples[seat]} samples cannot take part in a cohort of {n}")
     stats = client_stats(gram, seats, carried.weights, carried.products, rules)
-    cohort = cohort_stats(gram, stats, carried.weights, carried.products)
-
     before = set(seats_of(carried.participants))
+    bearable = max(0, tolerated(n) - len(gone))
+    cohort = cohort_stats(gram, stats, carried.weights, carried.products, before, bearable)
+
     tested = {seat for seat in seats if seat in before and cohort.weight > 0}
     signs = {seat: signs_of(seat, stats[seat], cohort, seat in tested, rules) for seat in seats}
     counters = list(carried.counters)

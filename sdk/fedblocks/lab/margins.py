@@ -85,7 +85,9 @@ class Margins:
             self._run(
                 seat,
                 "response",
-                min(
+                # Nobody's response counts where more grow than can be malicious.
+                cohort.monotone
+                * min(
                     grown * 100 / rules.response_percent,
                     own.response / sqrt(max(1, step * change)) * 100 / rules.response_slash_cosine_percent,
                     step / max(1, rules.response_signal_times * cohort.unrelated_norm),

@@ -57,6 +57,7 @@ def tables(lines: Sequence[Line]) -> Iterator[Table]:
         where = ", ".join(map(str, place))
         yield gaps(chosen + [line for line in clean if _place(line) == place], where)
         yield attacks(chosen, where)
+    yield exceptions(lines)
     yield margins(lines)
 
 
@@ -182,6 +183,30 @@ def attacks(lines: Sequence[Line], where: str) -> Table:
     return Table(f"attackers; {where}; {_seeds(lines)}", headings, rows, words=("cohort", "for"))
 
 
+def exceptions(lines: Sequence[Line]) -> Table:
+    """Every kind of cohort that loses more accuracy than its limit, the largest loss beyond it first."""
+    groups = _judged_alike(lines)
+    found = [(key, gap) for key, chosen in groups.items() if (gap := gap_of(chosen)) and gap.too_large]
+    found.sort(key=lambda each: each[1].mean + (each[1].limit or 0.0))
+    rows = [
+        (
+            str(attack),
+            f"{partition}, {attackers} of {clients}",
+            f"{data}, {model}, {training}",
+            str(gap.runs),
+            _points(gap).removesuffix(f" {OVER}"),
+            f"{gap.worst:+.1f}",
+            NOTHING if gap.limit is None else f"{-gap.limit:+.0f}",
+        )
+        for (data, model, training, partition, clients, attackers, attack), gap in found
+    ]
+    note = (
+        f"{len(rows)} of {len(groups)} kinds of cohort (data, model, training, skew, size, attackers, attack); points."
+    )
+    headings = ("attack", "cohort", "training", "runs", "difference", "worst run", "limit")
+    return Table(f"beyond the limits; {_seeds(lines)}", headings, rows, words=("cohort", "training"), note=note)
+
+
 def margins(lines: Sequence[Line]) -> Table:
     """How near honest clients came to a hard rule."""
     clean = margins_of(line for line in lines if not line["attackers"])
@@ -235,5 +260,8 @@ def within_limits(lines: Sequence[Line]) -> bool:
     """Whether no honest client was slashed and every mean accuracy is as near as it has to be."""
     if any(line["honest"]["slashed"] for line in lines):
         return False
-    groups = grouped(lines, "data", "model", "training", "partition", "clients", "attackers", "attack")
-    return not any((found := gap_of(chosen)) and found.too_large for chosen in groups.values())
+    return not any((found := gap_of(chosen)) and found.too_large for chosen in _judged_alike(lines).values())
+
+
+def _judged_alike(lines: Sequence[Line]) -> dict[tuple[object, ...], list[Line]]:
+    return grouped(lines, "data", "model", "training", "partition", "clients", "attackers", "attack")

@@ -256,11 +256,11 @@ def _response_clear(subject: Subject) -> Measure:
             f"The change of its update has a cosine of {value:.3g} with the model's last step; above {threshold:g}, "
             "where the step was more than noise and the test of the response is failed, the epoch counts towards "
             f"evidence, and {rules.run} running slash."
-            if subject.tested
-            else "It took no part in the epoch before, so that its response cannot be tested."
+            if subject.response_tested
+            else subject.untested
         ),
         excludes=False,
-        tested=subject.tested,
+        tested=subject.response_tested,
     )
 
 

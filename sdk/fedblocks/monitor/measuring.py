@@ -52,6 +52,18 @@ class Subject:
         return signs_of(self.seat, self.own, self.cohort, self.tested, self.rules)
 
     @property
+    def response_tested(self) -> bool:
+        """Whether its response says anything: it can be tested, and gradients are monotone in this epoch."""
+        return self.tested and bool(self.cohort.monotone)
+
+    @property
+    def untested(self) -> str:
+        """Why the response says nothing, where it does not."""
+        if self.tested:
+            return "More clients' updates grew than can be malicious, so that nobody's response says anything here."
+        return "It took no part in the epoch before, so that its response cannot be tested."
+
+    @property
     def is_compared(self) -> bool:
         """Whether likeness means anything: not among fewer than four, and not in the first epoch."""
         return self.cohort.participants >= MIN_COHORT and self.cohort.weight > 0
@@ -124,7 +136,7 @@ def response_formula(subject: Subject) -> str:
     step, response = whole(cohort.step_norm), whole(own.response)
     change = f"({whole(own.norm)} + {whole(own.last_norm)} - 2 * {whole(own.own_last)})"
     return (
-        f"{subject.tested} and 100 * {cohort.weight} * {response} > {rules.response_percent} * {step} and "
+        f"{subject.response_tested} and 100 * {cohort.weight} * {response} > {rules.response_percent} * {step} and "
         f"10000 * {response}**2 > {rules.response_cosine_percent}**2 * {step} * {change} and "
         f"{rules.response_cap_times}**2 * {step} >= {cohort.weight}**2 * max({whole(own.norm)}, {whole(own.last_norm)})"
     )

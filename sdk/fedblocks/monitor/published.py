@@ -205,8 +205,8 @@ def scores_of(
 
 
 def worst_strikes(counters: Counters) -> int:
-    """The highest of a client's four counters of strikes."""
-    return max(counters.shrinking, counters.outlying, counters.central, counters.growing)
+    """The highest of a client's three counters of strikes."""
+    return max(counters.outlying, counters.central, counters.growing)
 
 
 def _subjects(figures: Figures, epoch: EpochView, previous: EpochView | None) -> dict[int, Subject]:

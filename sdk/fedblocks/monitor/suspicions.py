@@ -32,7 +32,6 @@ def suspicion_measures(subject: Subject) -> tuple[Measure, ...]:
         *_response_now(subject),
         *_krum(subject),
         *_normalised_krum(subject),
-        *_shrinking(subject),
         *_like_global(subject),
         _against_global(subject),
         _nearly_duplicate(subject),
@@ -76,10 +75,10 @@ def _response_now(subject: Subject) -> Iterable[Measure]:
         sentence=(
             f"Its update grew by {value:.3g} % of the model's last step in the direction of that step; more than "
             f"{rules.response_percent} %, and not by chance, leaves it out."
-            if subject.tested
-            else "It took no part in the epoch before, so that its response cannot be tested."
+            if subject.response_tested
+            else subject.untested
         ),
-        tested=subject.tested,
+        tested=subject.response_tested,
     )
     yield _strikes(subject, "growing", "growing along the model's last step at all", subject.counters.growing)
 
@@ -88,9 +87,8 @@ def _krum(subject: Subject) -> Iterable[Measure]:
     own, cohort, rules = subject.own, subject.cohort, subject.rules
     others = cohort.participants - 1
     value = percent(own.krum, cohort.median_krum)
-    along = cosine_of(own.base, own.norm, cohort.base_norm)
+    along = percent(own.base_cosine, cohort.median_base_cosine)
     astray = percent(own.normalised_krum, cohort.median_normalised_krum)
-    builds = cosine_formula(own.base, own.norm, cohort.base_norm, rules.outlying_base_percent, 100)
     yield Measure(
         rule="krum",
         title="Krum score beside the cohort's median",
@@ -103,17 +101,19 @@ def _krum(subject: Subject) -> Iterable[Measure]:
         formula=(
             f"{cohort.participants} >= {MIN_COHORT} and "
             f"100 * {whole(own.krum)} > {rules.outlying_krum_percent} * {whole(cohort.median_krum)} and "
-            f"not ({builds}) and ({median_formula(own.opposed_outlying, others)} or "
+            f"{whole(cohort.median_base_cosine)} > 0 and "
+            f"100 * {whole(own.base_cosine)} < {rules.outlying_base_percent} * {whole(cohort.median_base_cosine)} and "
+            f"({median_formula(own.opposed_outlying, others)} or "
             f"{median_formula(own.opposed, others)} and ({whole(own.base)} < 0 or 100 * {whole(own.normalised_krum)} > "
             f"{rules.outlying_normalised_percent} * {whole(cohort.median_normalised_krum)}))"
         ),
         sentence=(
             f"Its Krum score is {value:.4g} % of the median ({astray:.4g} % without lengths), its cosine with the "
-            f"model {along:.3g}; {own.opposed} of {others} others point away from it, {own.opposed_outlying} by a "
-            f"cosine below {-rules.outlying_opposed_percent / 100:g}. Above {rules.outlying_krum_percent} %, with a "
-            f"cosine of no more than {rules.outlying_base_percent / 100:g} and most of the others that far away, it "
-            "gets a strike; likewise with most of them away at all, if it shrinks the model or its score without "
-            f"lengths is above {rules.outlying_normalised_percent} %."
+            f"model {along:.4g} %; {own.opposed} of {others} others point away from it, {own.opposed_outlying} by a "
+            f"cosine below {-rules.outlying_opposed_percent / 100:g}. Above {rules.outlying_krum_percent} %, with less "
+            f"than {rules.outlying_base_percent} % of the cosine and most of the others that far away, it gets a "
+            "strike; likewise with most of them away at all, if it shrinks the model or its score without lengths is "
+            f"above {rules.outlying_normalised_percent} %."
         ),
         excludes=False,
         tested=cohort.participants >= MIN_COHORT,
@@ -145,34 +145,6 @@ def _normalised_krum(subject: Subject) -> Iterable[Measure]:
         tested=cohort.participants >= MIN_COHORT,
     )
     yield _strikes(subject, "normalised-krum", "sitting in the centre", subject.counters.central)
-
-
-def _shrinking(subject: Subject) -> Iterable[Measure]:
-    own, cohort, rules = subject.own, subject.cohort, subject.rules
-    value = cosine_of(own.base, own.norm, cohort.base_norm)
-    threshold = -rules.shrink_percent / 100
-    others = cohort.participants - 1
-    yield Measure(
-        rule="shrinking",
-        title="cosine with the model",
-        value=value,
-        threshold=threshold,
-        unit="",
-        bad=Side.BELOW,
-        triggered=subject.signs.shrinking,
-        slashes=False,
-        formula=(
-            f"{cohort.participants} >= {MIN_COHORT} and "
-            f"{cosine_formula(-own.base, own.norm, cohort.base_norm, rules.shrink_percent, 100)} and "
-            f"{median_formula(own.opposed, others)}"
-        ),
-        sentence=(
-            f"Its cosine with the model is {value:.3g}, and {own.opposed} of {others} others point away from it; below "
-            f"{threshold:g}, against most of the others, it shrinks the model."
-        ),
-        tested=cohort.participants >= MIN_COHORT,
-    )
-    yield _strikes(subject, "shrinking", "shrinking the model", subject.counters.shrinking)
 
 
 def _like_global(subject: Subject) -> Iterable[Measure]:

@@ -18,7 +18,6 @@ PLOTTED = (
     "normalised-krum",
     "little",
     "nearly-duplicate",
-    "shrinking",
     "global-now",
 )
 """The measures that are drawn, by their short names; cosines of exact copies say more as numbers than as pictures."""

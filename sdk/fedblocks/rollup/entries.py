@@ -29,7 +29,7 @@ FIGURES: tuple[tuple[str, int, bool], ...] = (
     ("own_last", 8, OFFSET),
     ("delta", 8, OFFSET),
     ("base", 12, OFFSET),
-    ("correlation", 8, OFFSET),
+    ("base_cosine", 8, OFFSET),
     ("krum", 12, OFFSET),
     ("normalised_krum", 8, OFFSET),
     ("nearest", 1, PLAIN),
@@ -52,11 +52,13 @@ COHORT_FIGURES: tuple[tuple[str, int, bool], ...] = (
     ("median_norm", 8, OFFSET),
     ("median_krum", 12, OFFSET),
     ("median_normalised_krum", 8, OFFSET),
+    ("median_base_cosine", 8, OFFSET),
     ("delta_norm", 8, OFFSET),
     ("base_norm", 12, OFFSET),
     ("weight", 8, PLAIN),
     ("step_norm", 24, OFFSET),
     ("unrelated_norm", 24, OFFSET),
+    ("monotone", 1, PLAIN),
 )
 
 COMMIT_SIZE = 161
@@ -221,7 +223,7 @@ def read_cohort_entry(content: bytes) -> CohortStats:
     """The inverse of :func:`cohort_entry`.
 
     Raises:
-        MalformedEntry: if they are not 105 bytes.
+        MalformedEntry: if they are not 114 bytes.
     """
     if len(content) != COHORT_SIZE:
         raise MalformedEntry("the cohort's figures", COHORT_SIZE, len(content))

@@ -153,8 +153,11 @@ def carried_huge(truth: Truth, rng: Random) -> Told | None:
 
 @lie("counters that follow from another epoch", FraudCase.VERDICT)
 def counters_stale(truth: Truth, rng: Random) -> Told | None:
-    if not truth.past:
-        return None
-    start = CARRIED_SIZE * rng.randrange(truth.n)
-    old = rng.choice(truth.past).data.carried[start : start + COUNTERS_WIDTH + WEIGHT_WIDTH]
-    return _carried(truth, overwritten(truth.data.carried, start, old))
+    # Most counters are zero in most epochs, and most weights the same.
+    stale = []
+    for past in truth.past:
+        for start in range(0, CARRIED_SIZE * truth.n, CARRIED_SIZE):
+            old = past.data.carried[start : start + COUNTERS_WIDTH + WEIGHT_WIDTH]
+            if old != truth.data.carried[start : start + len(old)]:
+                stale.append((start, old))
+    return _carried(truth, overwritten(truth.data.carried, *rng.choice(stale))) if stale else None

@@ -32,7 +32,7 @@ CLIENT_LAYOUT: Layout = (
     ("own_last", 8, OFFSET),
     ("delta", 8, OFFSET),
     ("base", 12, OFFSET),
-    ("correlation", 8, OFFSET),
+    ("base_cosine", 8, OFFSET),
     ("krum", 12, OFFSET),
     ("normalised_krum", 8, OFFSET),
     ("nearest", 1, PLAIN),
@@ -53,11 +53,13 @@ COHORT_LAYOUT: Layout = (
     ("median_norm", 8, OFFSET),
     ("median_krum", 12, OFFSET),
     ("median_normalised_krum", 8, OFFSET),
+    ("median_base_cosine", 8, OFFSET),
     ("delta_norm", 8, OFFSET),
     ("base_norm", 12, OFFSET),
     ("weight", 8, PLAIN),
     ("step_norm", 24, OFFSET),
     ("unrelated_norm", 24, OFFSET),
+    ("monotone", 1, PLAIN),
 )
 VERDICT_LAYOUT: Layout = (("evidence", 1, PLAIN), ("badness", 1, PLAIN))
 CARRIED_LAYOUT: Layout = (("counters", 4, PLAIN), ("weight", 5, PLAIN), ("product", 14, OFFSET))
