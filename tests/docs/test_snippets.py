@@ -28,8 +28,10 @@ def hashes(instance: StoredInstance) -> list[str]:
 
 
 @pytest.fixture
-def stored(tmp_path: Path) -> StoredInstance:
-    """An instance with two epochs, in the folder where snippets look for one."""
+def stored(tmp_path: Path, deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> StoredInstance:
+    """An instance with two epochs and a deployment, in the folder where snippets look for them: the current one."""
+    monkeypatch.chdir(tmp_path)
+    deployment.save(Path("deployment.json"))
     instance = StoredInstance(tmp_path)
     for _ in range(2):
         instance.run_epoch()
@@ -37,15 +39,8 @@ def stored(tmp_path: Path) -> StoredInstance:
 
 
 def test_what_integrators_are_shown_works(
-    roles: Roles,
-    deployment: Deployment,
-    stored: StoredInstance,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    roles: Roles, stored: StoredInstance, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    deployment.save(Path("deployment.json"))
     key = roles.node.signer(FIRST_CLIENT)._account.key
     Path("key.json").write_text(json.dumps(Account.encrypt(key, "secret", kdf="pbkdf2", iterations=1000)))
     Path("passphrase").write_text("secret\n")
@@ -74,15 +69,8 @@ def test_what_integrators_are_shown_works(
 
 
 def test_what_auditors_are_shown_works(
-    roles: Roles,
-    deployment: Deployment,
-    stored: StoredInstance,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    roles: Roles, stored: StoredInstance, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    deployment.save(Path("deployment.json"))
     names = {"folder": tmp_path, "url": roles.node.url}
     replayed, watched = snippets("auditors.md")
     exec(replayed, names)

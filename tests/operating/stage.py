@@ -134,6 +134,19 @@ class Stage:
             self.sequencer.accept_reveal(client.reveal(task))
         self.submitter.submit(self.sequencer.execute(lambda _: 500_000).header)
 
+    def play_out(self, client: Any) -> int:
+        """One epoch in which the client takes part, posted and final, and the instance stopped; its number."""
+        client.turn()
+        task = self.others_commit()
+        self.close()
+        client.turn()
+        self.post(task)
+        chain, number = self.roles.user.chain, self.job.instance_id
+        chain.stop_instance(number)
+        self.roles.node.increase_time(chain.challenge_window() + 1)
+        self.submitter.finalize_ready()
+        return int(number)
+
 
 def open_job(roles: Roles) -> Any:
     """A job for all clients of the tests' chain."""

@@ -305,15 +305,7 @@ def test_an_update_that_was_not_acknowledged_is_not_shown_to_anybody(stage):
 
 def test_a_claim_that_was_mined_before_its_process_ended_is_written_down_by_the_next(stage, monkeypatch):
     client = stage.client(claim_rewards=True)
-    client.turn()
-    task = stage.others_commit()
-    stage.close()
-    client.turn()
-    stage.post(task)
-    number = stage.job.instance_id
-    stage.roles.user.chain.stop_instance(number)
-    stage.roles.node.increase_time(stage.roles.user.chain.challenge_window() + 1)
-    stage.submitter.finalize_ready()
+    number = stage.play_out(client)
     stage.roles.aggregator.rewards.collect_training_fees(number)
 
     def full(*_: object, **__: object) -> None:
@@ -333,15 +325,8 @@ def test_a_claim_that_was_mined_before_its_process_ended_is_written_down_by_the_
 
 def test_who_starts_again_after_the_end_still_learns_what_became_of_its_updates(stage):
     client = stage.client()
-    client.turn()
-    task = stage.others_commit()
-    stage.close()
-    client.turn()
+    stage.play_out(client)
     client.close()
-    stage.post(task)
-    stage.roles.user.chain.stop_instance(stage.job.instance_id)
-    stage.roles.node.increase_time(stage.roles.user.chain.challenge_window() + 1)
-    stage.submitter.finalize_ready()
     assert [each["outcome"] for each in records(stage)] == [""]
     client = stage.client()
     client.run(until_done=True)
@@ -369,15 +354,7 @@ def test_a_reward_is_not_missed_because_two_states_go_by_the_number_of_one_block
     with FaultyNode(stage.roles.node.url, lag=1) as faulty:
         chain = ChainConfig(network=faulty.url, deployment=stage.folder / "deployment.json")
         client = stage.client(chain=chain, claim_rewards=True)
-        client.turn()
-        task = stage.others_commit()
-        stage.close()
-        client.turn()
-        stage.post(task)
-        number = stage.job.instance_id
-        stage.roles.user.chain.stop_instance(number)
-        stage.roles.node.increase_time(stage.roles.user.chain.challenge_window() + 1)
-        stage.submitter.finalize_ready()
+        number = stage.play_out(client)
         client._follow_all()
         stage.roles.aggregator.rewards.collect_training_fees(number)
         owed = stage.roles.user.rewards.reward(number, stage.signer.address)
