@@ -134,7 +134,7 @@ class Stage:
             self.sequencer.accept_reveal(client.reveal(task))
         self.submitter.submit(self.sequencer.execute(lambda _: 500_000).header)
 
-    def play_out(self, client: Any) -> int:
+    def play_out(self, client: ClientProcess) -> int:
         """One epoch in which the client takes part, posted and final, and the instance stopped; its number."""
         client.turn()
         task = self.others_commit()
