@@ -581,9 +581,7 @@ def _against(scene: Scene) -> None:
 
 def _more_grow_than_can_be_malicious(scene: Scene) -> None:
     for seat in (4, 5, 6):
-        scene.send(seat, -scene.updates[seat])
-        scene.sent_before(seat, -scene.last[seat])
-        scene.weights[seat] = 0
+        scene.send(seat, scene.last[seat] + scene.delta)
         scene.counters[seat] = Counters(response=2, growing=2)
 
 

@@ -92,7 +92,10 @@ def _judge(
     monotone: bool = tested and cohort[stats.MONOTONE] != 0
     responds: bool = monotone and self._fails_response(own, cohort, rules)
     clearly: bool = responds and self._fails_response_clearly(own, cohort, rules)
-    outlying: bool = compared and self._is_outlying(own, cohort, rules)
+    others: int256 = cohort[stats.PARTICIPANTS] - 1
+    strange: bool = compared and not self._builds(own, cohort, rules)
+    opposing: bool = strange and self._median_is_below(own[stats.OPPOSED_OUTLYING], others)
+    outlying: bool = opposing or (strange and self._is_outlying(own, cohort, rules))
     central: bool = (
         compared
         and 100 * own[stats.NORMALISED_KRUM]
@@ -159,7 +162,11 @@ def _judge(
     elif clearly and response_run >= run:
         verdict.evidence = _EVIDENCE_RESPONSE
 
-    badness: uint256 = self._with_strikes(outlying_strikes, strikes) + self._with_strikes(central_strikes, strikes)
+    badness: uint256 = self._with_strikes(central_strikes, strikes)
+    if opposing and outlying_strikes != 0:
+        badness += outlying_strikes + 1
+    else:
+        badness += self._with_strikes(outlying_strikes, strikes)
     badness += self._with_strikes(growing_strikes, strikes)
     badness += 4 if like_global else self._with_strikes(similar_run, run)
     if responds:
@@ -295,26 +302,35 @@ def _is_unlike_earlier(own: int256[22], cohort: int256[22], rules: int256[27]) -
 
 @internal
 @pure
+def _builds(own: int256[22], cohort: int256[22], rules: int256[27]) -> bool:
+    """
+    @notice Whether an update lies along the base model about as much as is usual in its cohort.
+    @param own The client's figures
+    @param cohort The cohort's
+    @param rules The thresholds
+    @return Whether it does; nobody's where not even the median update does
+    """
+    usual: int256 = cohort[stats.MEDIAN_BASE_COSINE]
+    return usual > 0 and 100 * own[stats.BASE_COSINE] >= rules[thresholds.OUTLYING_BASE_PERCENT] * usual
+
+
+@internal
+@pure
 def _is_outlying(own: int256[22], cohort: int256[22], rules: int256[27]) -> bool:
     """
-    @notice Whether an update is far out, hardly builds on the base model, and is against the others or far from them in direction.
+    @notice Whether an update is far out, and away from the model or astray from the directions of most of the others.
     @param own The client's figures
     @param cohort The cohort's
     @param rules The thresholds
     @return Whether it is
     """
-    others: int256 = cohort[stats.PARTICIPANTS] - 1
-    median_along: int256 = cohort[stats.MEDIAN_BASE_COSINE]
-    builds: bool = 100 * own[stats.BASE_COSINE] >= rules[thresholds.OUTLYING_BASE_PERCENT] * median_along
-    near: bool = 100 * own[stats.KRUM] <= rules[thresholds.OUTLYING_KRUM_PERCENT] * cohort[stats.MEDIAN_KRUM]
-    if builds or near or median_along <= 0:
+    if 100 * own[stats.KRUM] <= rules[thresholds.OUTLYING_KRUM_PERCENT] * cohort[stats.MEDIAN_KRUM]:
         return False
-    if self._median_is_below(own[stats.OPPOSED_OUTLYING], others):
-        return True
     astray: bool = (
         100 * own[stats.NORMALISED_KRUM]
         > rules[thresholds.OUTLYING_NORMALISED_PERCENT] * cohort[stats.MEDIAN_NORMALISED_KRUM]
     )
+    others: int256 = cohort[stats.PARTICIPANTS] - 1
     return self._median_is_below(own[stats.OPPOSED], others) and (own[stats.BASE] < 0 or astray)
 
 

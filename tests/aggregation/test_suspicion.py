@@ -25,18 +25,10 @@ COHORT = CohortStats(
 )
 OUTLYING = ClientStats(
     **{each.name: 0 for each in fields(ClientStats)}
-    | {
-        "norm": 10_000,
-        "krum": 1_101,
-        "normalised_krum": 1_000,
-        "base": 1,
-        "base_cosine": 499,
-        "opposed": 9,
-        "opposed_outlying": 5,
-    }
+    | {"norm": 10_000, "krum": 1_101, "normalised_krum": 1_031, "base": 1, "base_cosine": 499, "opposed": 5}
     | {"nearest": NO_SEAT, "replayed": NO_SEAT, "related": 9}
 )
-"""Just far enough out, with just too small a cosine with the model, and against just enough of the others."""
+"""Just far enough out, astray and against just enough of the others, with just too small a cosine with the model."""
 
 
 def signs(cohort: CohortStats = COHORT, **figures: int) -> Signs:
@@ -47,14 +39,14 @@ def signs(cohort: CohortStats = COHORT, **figures: int) -> Signs:
     "figures",
     [
         {},
-        {"opposed_outlying": 0, "normalised_krum": 1_031},
-        {"opposed_outlying": 0, "normalised_krum": 1_031, "opposed": 5},
-        {"opposed_outlying": 0, "base": -1},
+        {"normalised_krum": 1_000, "base": -1},
+        {"opposed": 9, "opposed_outlying": 5, "krum": 0, "normalised_krum": 0},
     ],
-    ids=["against the others", "astray", "astray, against just enough", "away from the model"],
+    ids=["astray", "away from the model", "against most of the others"],
 )
 def test_who_is_all_of_it_is_outlying(figures: dict[str, int]) -> None:
     assert signs(**figures).outlying
+    assert signs(**figures).opposing is ("opposed_outlying" in figures)
 
 
 @pytest.mark.parametrize(
@@ -62,33 +54,28 @@ def test_who_is_all_of_it_is_outlying(figures: dict[str, int]) -> None:
     [
         {"krum": 1_100},
         {"base_cosine": 500},
-        {"opposed_outlying": 4},
-        {"opposed_outlying": 4, "normalised_krum": 1_030},
-        {"opposed_outlying": 4, "opposed": 4, "normalised_krum": 1_031},
-        {"opposed_outlying": 4, "opposed": 4, "base": -1},
-        {"opposed_outlying": 4, "base": 0},
+        {"base_cosine": 500, "opposed": 9, "opposed_outlying": 9},
+        {"normalised_krum": 1_030},
+        {"opposed": 4},
+        {"opposed": 4, "base": -1},
+        {"normalised_krum": 1_030, "base": 0, "opposed_outlying": 4},
     ],
-    ids=[
-        "not far out",
-        "builds on the model",
-        "not against the others",
-        "not astray",
-        "with the others",
-        "only",
-        "flat",
-    ],
+    ids=["not far out", "builds", "builds, though opposed", "not astray", "with the others", "only away", "flat"],
 )
 def test_who_lacks_one_of_it_is_not(figures: dict[str, int]) -> None:
     assert not signs(**figures).outlying
 
 
-def test_where_not_even_the_median_update_builds_on_the_model_nobody_is_outlying() -> None:
-    assert not signs(replace(COHORT, median_base_cosine=0), base=-1, base_cosine=-1_000).outlying
-    assert not signs(replace(COHORT, median_base_cosine=-10), base=-1, base_cosine=-1_000).outlying
+def test_where_not_even_the_median_update_builds_on_the_model_nobody_does() -> None:
+    for usual in (0, -10):
+        assert signs(replace(COHORT, median_base_cosine=usual), base_cosine=1_000).outlying
+        assert not signs(replace(COHORT, median_base_cosine=usual), base_cosine=1_000, krum=1_100).outlying
 
 
 def test_in_a_cohort_too_small_to_compare_nobody_is_outlying() -> None:
-    assert not signs(replace(COHORT, participants=3), opposed_outlying=2).outlying
+    few = replace(COHORT, participants=3)
+    assert not signs(few, opposed=2, opposed_outlying=2).outlying
+    assert not signs(few, opposed=2, opposed_outlying=2).opposing
 
 
 def after(strikes: int, **figures: int) -> int:
@@ -106,6 +93,15 @@ def test_after_an_epoch_left_out_it_is_heard_again(before: int, now: int) -> Non
 @pytest.mark.parametrize(("before", "now"), [(0, 1), (1, 2), (2, 3), (6, 6)])
 def test_unless_it_shrinks_the_model(before: int, now: int) -> None:
     assert after(before, base=-1) == now
+
+
+@pytest.mark.parametrize(("strikes", "badness"), [(0, 0), (1, 2), (2, 3)])
+def test_who_is_against_most_of_the_others_is_left_out_at_once_unless_it_is_heard_again(
+    strikes: int, badness: int
+) -> None:
+    shown = signs(opposed=9, opposed_outlying=5)
+    suspicions, found = suspicions_of(shown, Counters(outlying=strikes), nearly=False, rules=RULES)
+    assert (Suspicion.OUTLYING in suspicions, found) == (strikes > 0, badness)
 
 
 @pytest.mark.parametrize(("strikes", "suspected"), [(1, False), (2, True)])

@@ -774,16 +774,16 @@ _VERDICTS = [
     Mutant(
         "who builds on the model is an outlier",
         JUDGEMENT,
-        "if builds or near or",
-        "if near or",
+        "strange: bool = compared and not self._builds(own, cohort, rules)",
+        "strange: bool = compared",
         _FRAMED,
     ),
     Mutant(
-        "where nobody builds on the model there are outliers",
+        "where nobody builds on the model there are no outliers",
         JUDGEMENT,
-        "if builds or near or median_along <= 0:",
-        "if builds or near:",
-        _FRAMED,
+        "return usual > 0 and 100",
+        "return usual <= 0 or 100",
+        _SPARED,
     ),
     Mutant(
         "against a few of the others is enough for an outlier",
@@ -791,6 +791,13 @@ _VERDICTS = [
         " and (own[stats.BASE] < 0 or astray)",
         "",
         _FRAMED,
+    ),
+    Mutant(
+        "who is against most others is left out an epoch later",
+        JUDGEMENT,
+        "if opposing and outlying_strikes != 0:",
+        "if False:",
+        _SPARED,
     ),
     Mutant(
         "who is central is not heard again",

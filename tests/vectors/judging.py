@@ -241,10 +241,10 @@ def verdict(
     # Directions
     far = own["krum"] > part("outlyingKrumPercent") * cohort["medianKrum"]
     usual = cohort["medianBaseCosine"]
-    builds = usual <= 0 or own["baseCosine"] >= part("outlyingBasePercent") * usual
+    builds = usual > 0 and own["baseCosine"] >= part("outlyingBasePercent") * usual
     astray = own["normalisedKrum"] > part("outlyingNormalisedPercent") * cohort["medianNormalisedKrum"]
-    against = most("opposedOutlying") or (most("opposed") and (own["base"] < 0 or astray))
-    outlying = compared and far and not builds and against
+    opposing = compared and not builds and most("opposedOutlying")
+    outlying = opposing or (compared and not builds and far and most("opposed") and (own["base"] < 0 or astray))
     struck = {name: old[name] >= rules["strikes"] for name in ("outlying", "central")}
     central = compared and own["normalisedKrum"] < part("centralKrumPercent") * cohort["medianNormalisedKrum"]
 
@@ -270,7 +270,7 @@ def verdict(
     bad = {
         "RESPONSE": 4 + counters["response"] if failed else 0,
         "GROWING": repeated("growing"),
-        "OUTLYING": repeated("outlying"),
+        "OUTLYING": counters["outlying"] + 1 if opposing and counters["outlying"] else repeated("outlying"),
         "CENTRAL": repeated("central"),
         "LIKE_GLOBAL": 4
         if like_step(part("globalNowPercent"))

@@ -35,7 +35,7 @@ class Suspicion(Enum):
     EVIDENCE = "hard evidence, but against more clients than can be malicious"
     RESPONSE = "grew along the model's last step"
     GROWING = "grew along the model's last step, if only a little, repeatedly"
-    OUTLYING = "far out, against the others and hardly building on the model, repeatedly"
+    OUTLYING = "hardly builds on the model, and is against most of the others or, repeatedly, far out"
     CENTRAL = "nearer to the centre than any client's own data would put it, repeatedly"
     LIKE_GLOBAL = "hardly more than the model's last step"
     AGAINST_GLOBAL = "undoes the model's last step"
@@ -59,6 +59,7 @@ class Signs:
     response: bool
     clear_response: bool
     growing: bool
+    opposing: bool
     outlying: bool
     central: bool
     like_global: bool
@@ -71,11 +72,14 @@ def signs_of(seat: int, own: ClientStats, cohort: CohortStats, tested: bool, rul
     compared = cohort.participants >= MIN_COHORT
     monotone = tested and bool(cohort.monotone)
     response = monotone and fails_response(own, cohort, rules)
+    strange = compared and not _builds(own, cohort, rules)
+    opposing = strange and median_is_below(own.opposed_outlying, cohort.participants - 1)
     return Signs(
         response=response,
         clear_response=response and fails_response_clearly(own, cohort, rules),
         growing=monotone and is_growing(own),
-        outlying=compared and _is_outlying(own, cohort, rules),
+        opposing=opposing,
+        outlying=opposing or (strange and _is_outlying(own, cohort, rules)),
         central=compared and 100 * own.normalised_krum < rules.central_krum_percent * cohort.median_normalised_krum,
         like_global=is_like_global(own, cohort, rules.global_now_percent, 100, rules),
         against_global=cosine_above(-own.delta, own.norm * cohort.delta_norm, rules.against_global_percent, 100),
@@ -84,23 +88,22 @@ def signs_of(seat: int, own: ClientStats, cohort: CohortStats, tested: bool, rul
     )
 
 
-def _is_outlying(own: ClientStats, cohort: CohortStats, rules: Rules) -> bool:
-    """Whether an update is far out, hardly builds on the model, and is against the others or astray from them.
+def _builds(own: ClientStats, cohort: CohortStats, rules: Rules) -> bool:
+    """Whether an update lies along the base model about as much as is usual in its cohort.
 
     What honest clients learn adds to what the model knows: their updates lie along it. Who trains against it has to
-    undo it first. With unusual data either can be far out; hardly any honest client is all of it. Where not even the
-    median update builds on the model, this tells nobody from anybody.
+    undo it first. Where not even the median update builds on the model, nobody does.
     """
-    others = cohort.participants - 1
-    builds = 100 * own.base_cosine >= rules.outlying_base_percent * cohort.median_base_cosine
-    if builds or cohort.median_base_cosine <= 0:
-        return False
+    usual = cohort.median_base_cosine
+    return usual > 0 and 100 * own.base_cosine >= rules.outlying_base_percent * usual
+
+
+def _is_outlying(own: ClientStats, cohort: CohortStats, rules: Rules) -> bool:
+    """Whether an update is far out, and away from the model or astray from the directions of most of the others."""
     if 100 * own.krum <= rules.outlying_krum_percent * cohort.median_krum:
         return False
-    if median_is_below(own.opposed_outlying, others):
-        return True
     astray = 100 * own.normalised_krum > rules.outlying_normalised_percent * cohort.median_normalised_krum
-    return median_is_below(own.opposed, others) and (own.base < 0 or astray)
+    return median_is_below(own.opposed, cohort.participants - 1) and (own.base < 0 or astray)
 
 
 def count(old: Counters, own: ClientStats, cohort: CohortStats, signs: Signs, tested: bool, rules: Rules) -> Counters:
@@ -132,7 +135,9 @@ def suspicions_of(signs: Signs, counters: Counters, *, nearly: bool, rules: Rule
     weights = {
         Suspicion.RESPONSE: 4 + counters.response if signs.response else 0,
         Suspicion.GROWING: with_strikes(counters.growing),
-        Suspicion.OUTLYING: with_strikes(counters.outlying),
+        Suspicion.OUTLYING: counters.outlying + 1
+        if signs.opposing and counters.outlying
+        else with_strikes(counters.outlying),
         Suspicion.CENTRAL: with_strikes(counters.central),
         Suspicion.LIKE_GLOBAL: 4 if signs.like_global else counters.similar if counters.similar >= rules.run else 0,
         Suspicion.AGAINST_GLOBAL: 2 if signs.against_global else 0,

@@ -89,6 +89,17 @@ def _krum(subject: Subject) -> Iterable[Measure]:
     value = percent(own.krum, cohort.median_krum)
     along = percent(own.base_cosine, cohort.median_base_cosine)
     astray = percent(own.normalised_krum, cohort.median_normalised_krum)
+    usual, strikes = whole(cohort.median_base_cosine), subject.counters.outlying
+    strange = (
+        f"{cohort.participants} >= {MIN_COHORT} and "
+        f"not ({usual} > 0 and 100 * {whole(own.base_cosine)} >= {rules.outlying_base_percent} * {usual})"
+    )
+    opposing = f"{strange} and {median_formula(own.opposed_outlying, others)}"
+    figures = (
+        f"Its Krum score is {value:.4g} % of the median ({astray:.4g} % without lengths), its cosine with the model "
+        f"{along:.4g} %; {own.opposed} of {others} others point away from it, {own.opposed_outlying} by a cosine "
+        f"below {-rules.outlying_opposed_percent / 100:g}. "
+    )
     yield Measure(
         rule="krum",
         title="Krum score beside the cohort's median",
@@ -99,26 +110,39 @@ def _krum(subject: Subject) -> Iterable[Measure]:
         triggered=subject.signs.outlying,
         slashes=False,
         formula=(
-            f"{cohort.participants} >= {MIN_COHORT} and "
+            f"({opposing}) or {strange} and "
             f"100 * {whole(own.krum)} > {rules.outlying_krum_percent} * {whole(cohort.median_krum)} and "
-            f"{whole(cohort.median_base_cosine)} > 0 and "
-            f"100 * {whole(own.base_cosine)} < {rules.outlying_base_percent} * {whole(cohort.median_base_cosine)} and "
-            f"({median_formula(own.opposed_outlying, others)} or "
             f"{median_formula(own.opposed, others)} and ({whole(own.base)} < 0 or 100 * {whole(own.normalised_krum)} > "
-            f"{rules.outlying_normalised_percent} * {whole(cohort.median_normalised_krum)}))"
+            f"{rules.outlying_normalised_percent} * {whole(cohort.median_normalised_krum)})"
         ),
-        sentence=(
-            f"Its Krum score is {value:.4g} % of the median ({astray:.4g} % without lengths), its cosine with the "
-            f"model {along:.4g} %; {own.opposed} of {others} others point away from it, {own.opposed_outlying} by a "
-            f"cosine below {-rules.outlying_opposed_percent / 100:g}. Above {rules.outlying_krum_percent} %, with less "
-            f"than {rules.outlying_base_percent} % of the cosine and most of the others that far away, it gets a "
-            "strike; likewise with most of them away at all, if it shrinks the model or its score without lengths is "
-            f"above {rules.outlying_normalised_percent} %."
+        sentence=figures
+        + (
+            f"With less than {rules.outlying_base_percent} % of the usual cosine with the model, most of the others "
+            "that far away give it a strike; likewise most of them away at all, if the score is above "
+            f"{rules.outlying_krum_percent} % and it shrinks the model or the score without lengths is above "
+            f"{rules.outlying_normalised_percent} %."
         ),
         excludes=False,
         tested=cohort.participants >= MIN_COHORT,
     )
-    yield _strikes(subject, "krum", "lying far out", subject.counters.outlying)
+    yield Measure(
+        rule="opposing",
+        title=f"others with a cosine below {-rules.outlying_opposed_percent / 100:g}",
+        value=own.opposed_outlying,
+        threshold=(others - 1) // 2,
+        unit="clients",
+        bad=Side.ABOVE,
+        triggered=subject.signs.opposing and strikes > 0,
+        slashes=False,
+        formula=f"{opposing} and {strikes} > 0",
+        sentence=figures
+        + (
+            "Most of the others that far away, and hardly building on the model, leave it out at once, unless it was "
+            "left out in the epochs before and is heard again."
+        ),
+        tested=cohort.participants >= MIN_COHORT,
+    )
+    yield _strikes(subject, "krum", "lying far out", strikes)
 
 
 def _normalised_krum(subject: Subject) -> Iterable[Measure]:
