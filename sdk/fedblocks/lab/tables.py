@@ -185,7 +185,7 @@ def attacks(lines: Sequence[Line], where: str) -> Table:
 
 def exceptions(lines: Sequence[Line]) -> Table:
     """Every kind of cohort that loses more accuracy than its limit, the largest loss beyond it first."""
-    groups = _judged_alike(lines)
+    groups = grouped(lines, "data", "model", "training", "partition", "clients", "attackers", "attack")
     found = [(key, gap) for key, chosen in groups.items() if (gap := gap_of(chosen)) and gap.too_large]
     found.sort(key=lambda each: each[1].mean + (each[1].limit or 0.0))
     rows = [
@@ -258,10 +258,4 @@ def _seeds(lines: Sequence[Line]) -> str:
 
 def within_limits(lines: Sequence[Line]) -> bool:
     """Whether no honest client was slashed and every mean accuracy is as near as it has to be."""
-    if any(line["honest"]["slashed"] for line in lines):
-        return False
-    return not any((found := gap_of(chosen)) and found.too_large for chosen in _judged_alike(lines).values())
-
-
-def _judged_alike(lines: Sequence[Line]) -> dict[tuple[object, ...], list[Line]]:
-    return grouped(lines, "data", "model", "training", "partition", "clients", "attackers", "attack")
+    return not any(line["honest"]["slashed"] for line in lines) and not exceptions(lines).rows
