@@ -1,7 +1,7 @@
 """The reasons for which a stake is taken, told to whoever lost one: what it means, why the rule exists, how safe it is.
 
-How near honest clients come to a rule was measured, not guessed: docs/detection.md has the tables and the command that
-makes them again, and a test holds the numbers here against them.
+How near honest clients come to a rule was measured, not guessed: docs/detection/tables.md has the table,
+docs/detection.md the command that makes it again, and a test holds the numbers here against it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class Reason:
         name: in two or three words.
         meaning: what the client did, as a sentence.
         why: why an honest client does not do it.
-        nearest: how near honest clients came to the rule, 1 being slashed: by the row of the table "largest ratio to a
-            hard rule's threshold" in docs/detection.md, in ordinary settings, and in settings that no job should have.
+        nearest: how near honest clients came to the rule, 1 being slashed: by the row of the table "honest clients'
+            largest ratio to a hard rule's threshold" in docs/detection/tables.md, without attackers and beside some.
         remedy: what an honest client would look at first.
     """
 
@@ -33,7 +33,7 @@ class Reason:
     @property
     def honest(self) -> str:
         """How far honest clients stayed from the rule, as a sentence."""
-        parts = [f"{ordinary:g} for {row} (in unusual settings {unusual:g})" for row, ordinary, unusual in self.nearest]
+        parts = [f"{alone:g} for {row} (beside attackers {beside:g})" for row, alone, beside in self.nearest]
         return (
             "On a scale on which 1 is slashed, the honest clients that came nearest in the measurements stood at "
             f"{', '.join(parts)}; see docs/detection.md."
@@ -48,7 +48,7 @@ REASONS = {
             "Training changes a model. A free rider that sends zeros, or next to nothing, would be paid for the work "
             "of the others. One empty update is forgiven to whoever has sent a real one before."
         ),
-        nearest=(("zero", 0.00517, 0.00447),),
+        nearest=(("zero", 0.00537, 0.0029),),
         remedy="whether its training ran at all: the learning rate, the data that it read, the model that it returned",
     ),
     SlashReason.DUPLICATE: Reason(
@@ -58,7 +58,7 @@ REASONS = {
             "Commitments are closed before any update is shown, so that two seats with one update had it from one "
             "source: one person with two seats, who would be paid twice, and counted twice, for one training."
         ),
-        nearest=(("duplicate", 0.0209, 0.0541),),
+        nearest=(("duplicate", 0.0199, 0.0158),),
         remedy="whether two of its seats run on the same data with the same seed",
     ),
     SlashReason.REPLAY: Reason(
@@ -68,7 +68,7 @@ REASONS = {
             "The model has moved since, so that training again gives another update, if only slightly. To send an old "
             "one is to be paid twice for one training, or for another's."
         ),
-        nearest=(("replay of another's", 0.000773, 0.00215), ("replay of one's own", 0.0157, 0.0601)),
+        nearest=(("replay of another's", 0.000777, 5.4e-05), ("replay of one's own", 0.0229, 0.000132)),
         remedy="whether it trained from the current model, or sent a file that was left over",
     ),
     SlashReason.GLOBAL: Reason(
@@ -78,7 +78,7 @@ REASONS = {
             "The step that the model took last is known to everybody. To send it back as one's own update costs "
             "nothing and looks like agreement with everyone."
         ),
-        nearest=(("copy of the global delta", 1.3e-05, 0.000629),),
+        nearest=(("copy of the global delta", 3.1e-05, 9e-06),),
         remedy="whether it computed its update against the model before this epoch's, and not this one",
     ),
     SlashReason.NOISE: Reason(
@@ -89,7 +89,7 @@ REASONS = {
             "What was learnt from data is related to what is learnt from data like them. Numbers that were drawn are "
             "related to nothing, and cost nothing. Once may be chance, so three epochs running are needed."
         ),
-        nearest=(("noise", 0.375, 0.201),),
+        nearest=(("noise", 0.429, 0.111),),
         remedy="whether its data or labels were shuffled or damaged, and whether its training diverges",
     ),
     SlashReason.RESPONSE: Reason(
@@ -100,7 +100,7 @@ REASONS = {
             "monotone. An update that keeps growing along the model's steps follows a target of its own, against the "
             "others. Once may be chance, so three epochs running, clearly, are needed."
         ),
-        nearest=(("response", 0.383, 0.405),),
+        nearest=(("response", 0.796, 0.55),),
         remedy="whether the sign of its update, or its labels, are flipped",
     ),
 }
