@@ -167,6 +167,21 @@ class TestHonest:
         for each in cohort.epochs:
             assert court.all_outcomes(each, [0, 9]) == {NO_FAULT}
 
+    def test_who_is_far_out_and_a_little_against_the_others_is_not_outlying(self, court: Court) -> None:
+        """Updates that are nearly at right angles to one another: the longest goes neither astray nor from the model."""
+        cohort = Cohort(10, 5)
+        cohort.model = np.zeros(cohort.d, dtype=np.int32)
+        sent = {seat: 1_000 * np.eye(cohort.d)[seat] + 100 * np.eye(cohort.d)[10] for seat in range(9)}
+        sent[9] = 1_500 * np.eye(cohort.d)[9] - 150 * np.eye(cohort.d)[10]
+        epoch = cohort.run(sent)
+        judged = cohort.judgements[0]
+        own = judged.stats[9]
+        assert 100 * own.krum > 110 * judged.cohort.median_krum
+        assert (own.opposed, own.opposed_outlying, own.base) == (9, 0, 0)
+        assert judged.cohort.median_base_cosine == 0, "nobody builds on a model of zeros"
+        assert judged.carried.counters[9].outlying == 0
+        assert court.all_outcomes(epoch, [0, 9]) == {NO_FAULT}
+
     def test_who_was_left_out_as_central_is_heard_again(self, court: Court) -> None:
         cohort = trained("everybody's mean", 4)
         assert [judged.carried.counters[9].central for judged in cohort.judgements] == [1, 2, 0, 1]
