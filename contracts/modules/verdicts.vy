@@ -80,7 +80,8 @@ def _judge(
     compared: bool = cohort[stats.PARTICIPANTS] >= convert(limits.MIN_COHORT, int256)
     tested: bool = took_part_before and cohort[stats.WEIGHT] > 0
     moved: bool = cohort[stats.DELTA_NORM] > 0
-    few_related: bool = own[stats.RELATED] < max(1, max(cohort[stats.PARTICIPANTS] - 1, 0) // 3)
+    others: int256 = cohort[stats.PARTICIPANTS] - 1
+    few_related: bool = own[stats.RELATED] < max(1, others // 3)
     may_copy: bool = few_related and self._may_copy_global(own, cohort, rules)
     global_norms: int256 = own[stats.NORM] * cohort[stats.DELTA_NORM]
     replayed_norms: int256 = own[stats.NORM] * own[stats.REPLAYED_NORM]
@@ -92,10 +93,9 @@ def _judge(
     monotone: bool = tested and cohort[stats.MONOTONE] != 0
     responds: bool = monotone and self._fails_response(own, cohort, rules)
     clearly: bool = responds and self._fails_response_clearly(own, cohort, rules)
-    others: int256 = cohort[stats.PARTICIPANTS] - 1
     strange: bool = compared and not self._builds(own, cohort, rules)
     opposing: bool = strange and self._median_is_below(own[stats.OPPOSED_OUTLYING], others)
-    outlying: bool = opposing or (strange and self._is_outlying(own, cohort, rules))
+    outlying: bool = opposing or (strange and self._is_outlying(own, cohort, others, rules))
     central: bool = (
         compared
         and 100 * own[stats.NORMALISED_KRUM]
@@ -316,11 +316,12 @@ def _builds(own: int256[22], cohort: int256[22], rules: int256[27]) -> bool:
 
 @internal
 @pure
-def _is_outlying(own: int256[22], cohort: int256[22], rules: int256[27]) -> bool:
+def _is_outlying(own: int256[22], cohort: int256[22], others: int256, rules: int256[27]) -> bool:
     """
     @notice Whether an update is far out, and away from the model or astray from the directions of most of the others.
     @param own The client's figures
     @param cohort The cohort's
+    @param others How many others take part
     @param rules The thresholds
     @return Whether it is
     """
@@ -330,7 +331,6 @@ def _is_outlying(own: int256[22], cohort: int256[22], rules: int256[27]) -> bool
         100 * own[stats.NORMALISED_KRUM]
         > rules[thresholds.OUTLYING_NORMALISED_PERCENT] * cohort[stats.MEDIAN_NORMALISED_KRUM]
     )
-    others: int256 = cohort[stats.PARTICIPANTS] - 1
     return self._median_is_below(own[stats.OPPOSED], others) and (own[stats.BASE] < 0 or astray)
 
 
