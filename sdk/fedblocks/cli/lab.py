@@ -5,17 +5,16 @@ Nothing of training is loaded before a command runs: `fedblocks --help` and the 
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fedblocks.cli.exit_codes import ExitCode
+from fedblocks.cli.lab_options import SeedsType, choosing, out_option, rules_option
 from fedblocks.cli.options import json_option
 from fedblocks.cli.output import print_json, print_table, talk
 
@@ -24,74 +23,7 @@ if TYPE_CHECKING:
     from fedblocks.lab.runs import Run
     from fedblocks.lab.tables import Table
 
-F = TypeVar("F", bound=Callable[..., Any])
 _OWN = ("data", "model", "partition", "clients", "training", "epochs", "attack", "attackers")
-
-
-class SeedsType(click.ParamType):
-    """Seeds, as ranges: ``1000-1009,1020``."""
-
-    name = "seeds"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
-        """Read ranges; both ends belong to them."""
-        if isinstance(value, list):
-            return value
-        seeds: list[int] = []
-        for part in str(value).split(","):
-            found = re.fullmatch(r"\s*(\d{1,15})(?:-(\d{1,15}))?\s*", part)
-            if found is None or int(found[2] or found[1]) < int(found[1]):
-                self.fail(f"{value!r} are no seeds: give ranges that ascend, like 1000-1009,1020", param, ctx)
-            seeds += range(int(found[1]), int(found[2] or found[1]) + 1)
-        return list(dict.fromkeys(seeds))
-
-
-class RulesType(click.ParamType):
-    """Thresholds: ``name=value,...``, or a TOML file of them."""
-
-    name = "rules"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, int]:
-        """Read thresholds; whether there are such rules is known where they are used."""
-        if isinstance(value, dict):
-            return value
-        if "=" in value:
-            pairs = [part.partition("=")[::2] for part in str(value).split(",")]
-            content: dict[str, Any] = {
-                name.strip(): int(number) if re.fullmatch(r"\s*-?\d+\s*", number) else number for name, number in pairs
-            }
-        else:
-            try:
-                content = tomllib.loads(Path(value).read_text(encoding="utf-8"))
-            except FileNotFoundError:
-                self.fail(f"{value!r} is neither NAME=VALUE,... nor a file", param, ctx)
-            except (OSError, ValueError) as error:
-                self.fail(f"{value} cannot be read as TOML: {error}", param, ctx)
-        for name, number in content.items():
-            if type(number) is not int:
-                self.fail(f"rule {name} is {number!r}, not an integer", param, ctx)
-        return content
-
-
-def out_option(command: F) -> F:
-    """--out, as ``out: Path``."""
-    return click.option(
-        "--out",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=Path("lab-results"),
-        show_default=True,
-        help="The folder of the results.",
-    )(command)
-
-
-def _choosing(command: F) -> F:
-    """--campaign and --seeds, for looking at some of the results."""
-    command = click.option("--campaign", multiple=True, help="Of this campaign alone; may be given again.")(command)
-    command = click.option("--seeds", type=SeedsType(), help="Of these seeds alone, like 1000-1009.")(command)
-    rules_help = "Of runs with these rules: NAME=VALUE,... or a TOML file.  [default: the measured ones]"
-    return click.option("--rules", type=RulesType(), default={}, metavar="FILE|NAME=VALUE,...", help=rules_help)(
-        command
-    )
 
 
 @click.group()
@@ -112,13 +44,7 @@ def lab() -> None:
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes, one thread each.  [default: one a core]")
 @click.option("--minutes", type=click.FloatRange(min=0), help="Begin no run after this time; the same command goes on.")
 @out_option
-@click.option(
-    "--rules",
-    type=RulesType(),
-    default={},
-    metavar="FILE|NAME=VALUE,...",
-    help="Thresholds to judge by: pairs, or a TOML file of them.  [default: the measured ones]",
-)
+@rules_option("Thresholds to judge by")
 @click.option("--only", default="", metavar="TEXT", help="Runs with this text in their key alone.")
 @click.option("--undefended", is_flag=True, help="Play FedAvg under every attack, too.")
 @click.option("--data", help="Without a campaign: the data set.  [default: fashion-mnist]")
@@ -268,7 +194,7 @@ def list_(as_json: bool) -> None:
 
 @lab.command()
 @out_option
-@_choosing
+@choosing
 @click.option("--markdown", is_flag=True, help="Print Markdown, for a document.")
 @json_option
 def tables(
@@ -314,7 +240,7 @@ def _print(table: Table) -> None:
 
 @lab.command()
 @out_option
-@_choosing
+@choosing
 @click.option(
     "--to",
     type=click.Path(path_type=Path, file_okay=False),
