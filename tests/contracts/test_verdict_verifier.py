@@ -168,7 +168,7 @@ class TestHonest:
             assert court.all_outcomes(each, [0, 9]) == {NO_FAULT}
 
     def test_who_is_far_out_and_a_little_against_the_others_is_not_outlying(self, court: Court) -> None:
-        """Updates that are nearly at right angles to one another: the longest goes neither astray nor from the model."""
+        """Updates nearly at right angles to one another: the longest goes neither astray nor away from the model."""
         cohort = Cohort(10, 5)
         cohort.model = np.zeros(cohort.d, dtype=np.int32)
         sent = {seat: 1_000 * np.eye(cohort.d)[seat] + 100 * np.eye(cohort.d)[10] for seat in range(9)}
