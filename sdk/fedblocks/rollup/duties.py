@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from fedblocks.aggregation.mean import NothingToAverage
 from fedblocks.chain.connection import NodeRefused, NodeUnreachable, UnknownBlock
+from fedblocks.chain.events import LogsIncomplete
 from fedblocks.chain.head import Head
 from fedblocks.chain.outbox_records import DoneByOthers, NotDoneYet
 from fedblocks.chain.reverts import ContractReverted
@@ -52,6 +53,7 @@ HEALED_BY_TIME = (
     NodeUnreachable,
     NodeRefused,
     UnknownBlock,
+    LogsIncomplete,
     NotOpenYet,
     NotDoneYet,
     FateUnknown,

@@ -8,11 +8,12 @@ a challenge window later and are then carried out by whoever comes first, here b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from fedblocks.aggregation.verdicts import Judgement
+from fedblocks.chain.events import LogsIncomplete
 from fedblocks.chain.transactions import Receipt
 from fedblocks.rollup.actions import Reveal
 from fedblocks.rollup.admission import ActionRefused
@@ -144,5 +145,7 @@ class AggregatorLoop:
         executed = sequencer.execute(self._evaluate)
         posting = self.submitter.submit(executed.header)
         if self._responder is not None:
-            self._responder.poll()
+            # The epoch is posted, whatever a node that is behind leaves out of its logs: the next poll reads it again.
+            with suppress(LogsIncomplete):
+                self._responder.poll()
         return EpochReport(executed.header, executed.transition.judgement, closing, posting, refused)

@@ -12,10 +12,12 @@ pytest.importorskip(
 from flwr.app import ConfigRecord, Message, RecordDict
 
 from fedblocks.aggregation.rules import Rules
+from fedblocks.chain.events import LogsIncomplete
 from fedblocks.engines.flower import FedBlocksStrategy, wire
 from fedblocks.engines.flower.engine import NobodyAnswered
 from fedblocks.engines.flower.strategy import NothingMeasured
 from fedblocks.engines.refusals import NoBond, NotTheAggregator, OtherRules
+from fedblocks.rollup.responder import Responder
 from tests.flower import tiny
 from tests.flower.inside.grid import Node, tiny_app
 from tests.flower.scene import PARAMETERS
@@ -158,6 +160,29 @@ def test_who_is_asked_to_settle_stays_until_all_is_paid_and_the_bond_is_back(sta
     stage.start(3, settings=settings)
     assert scene.headers() == headers
     assert scene.node.connection.block_number() == block, "nothing is sent twice"
+
+
+def test_a_node_that_leaves_demands_out_ends_neither_the_run_nor_the_settlement(stage, monkeypatch):
+    real, failures = Responder.poll, []
+
+    def behind(responder):
+        if len(failures) < 2:  # after the epoch, and while the instance is waited for
+            failures.append(responder)
+            raise LogsIncomplete("a demand holds epoch 1 of instance 1, it shows none")
+        return real(responder)
+
+    def stopped(report):
+        stage.scene.user.jobs.stop(stage.scene.job.instance_id)
+
+    def pass_time(seconds):
+        stage.scene.node.increase_time(PARAMETERS.challenge_window + 1)
+
+    monkeypatch.setattr(Responder, "poll", behind)
+    monkeypatch.setattr("fedblocks.engines.flower.closing.time.sleep", pass_time)
+    stage.start(1, accuracy=1.0, settings=settling(stage), on_epoch=stopped)
+    assert len(failures) == 2
+    assert len(stage.scene.headers()) == 1
+    assert stage.scene.user.rewards.user_instance(stage.scene.job.instance_id).settled
 
 
 def test_epochs_that_are_due_become_final_while_the_next_ones_are_trained(stage, expected):
