@@ -56,7 +56,7 @@ class Rules:
         central_krum_percent: Krum score on normalised updates below this per cent of the median (E5).
         against_global_percent: cosine with the last global delta below minus this counts against a client (E6).
         strikes: how many epochs of E4 or E5, or of growth along the last step, exclude.
-        strikes_max: where those counters, and those of E2 and E3, stop.
+        strikes_max: where those counters, and that of *growing*, stop.
         sample_cap: declared samples above it count as it. Samples cannot be verified and every client makes the
             same number of steps, so the default weighs all alike.
     """
