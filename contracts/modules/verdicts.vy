@@ -94,8 +94,8 @@ def _judge(
     responds: bool = monotone and self._fails_response(own, cohort, rules)
     clearly: bool = responds and self._fails_response_clearly(own, cohort, rules)
     strange: bool = compared and not self._builds(own, cohort, rules)
-    opposing: bool = strange and self._median_is_below(own[stats.OPPOSED_OUTLYING], others)
-    outlying: bool = opposing or (strange and self._is_outlying(own, cohort, others, rules))
+    against: bool = strange and self._median_is_below(own[stats.OPPOSED_OUTLYING], others)
+    outlying: bool = against or (strange and self._is_outlying(own, cohort, others, rules))
     central: bool = (
         compared
         and 100 * own[stats.NORMALISED_KRUM]
@@ -163,7 +163,7 @@ def _judge(
         verdict.evidence = _EVIDENCE_RESPONSE
 
     badness: uint256 = self._with_strikes(central_strikes, strikes)
-    if opposing and outlying_strikes != 0:
+    if against and own[stats.BASE] < 0:
         badness += outlying_strikes + 1
     else:
         badness += self._with_strikes(outlying_strikes, strikes)

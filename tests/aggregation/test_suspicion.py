@@ -25,7 +25,7 @@ COHORT = CohortStats(
 )
 OUTLYING = ClientStats(
     **{each.name: 0 for each in fields(ClientStats)}
-    | {"norm": 10_000, "krum": 1_101, "normalised_krum": 1_031, "base": 1, "base_cosine": 499, "opposed": 5}
+    | {"norm": 10_000, "krum": 1_101, "normalised_krum": 1_031, "base": 1, "base_cosine": 399, "opposed": 5}
     | {"nearest": NO_SEAT, "replayed": NO_SEAT, "related": 9}
 )
 """Just far enough out, astray and against just enough of the others, with just too small a cosine with the model."""
@@ -41,20 +41,21 @@ def signs(cohort: CohortStats = COHORT, **figures: int) -> Signs:
         {},
         {"normalised_krum": 1_000, "base": -1},
         {"opposed": 9, "opposed_outlying": 5, "krum": 0, "normalised_krum": 0},
+        {"opposed": 9, "opposed_outlying": 5, "krum": 0, "normalised_krum": 0, "base": -1},
     ],
-    ids=["astray", "away from the model", "against most of the others"],
+    ids=["astray", "away from the model", "against most of the others", "against them, away from the model"],
 )
 def test_who_is_all_of_it_is_outlying(figures: dict[str, int]) -> None:
     assert signs(**figures).outlying
-    assert signs(**figures).opposing is ("opposed_outlying" in figures)
+    assert signs(**figures).opposing is (figures.get("base") == -1 and "opposed_outlying" in figures)
 
 
 @pytest.mark.parametrize(
     "figures",
     [
         {"krum": 1_100},
-        {"base_cosine": 500},
-        {"base_cosine": 500, "opposed": 9, "opposed_outlying": 9},
+        {"base_cosine": 400},
+        {"base_cosine": 400, "base": -1, "opposed": 9, "opposed_outlying": 9},
         {"normalised_krum": 1_030},
         {"opposed": 4},
         {"opposed": 4, "base": -1},
@@ -75,7 +76,7 @@ def test_where_not_even_the_median_update_builds_on_the_model_nobody_does() -> N
 def test_in_a_cohort_too_small_to_compare_nobody_is_outlying() -> None:
     few = replace(COHORT, participants=3)
     assert not signs(few, opposed=2, opposed_outlying=2).outlying
-    assert not signs(few, opposed=2, opposed_outlying=2).opposing
+    assert not signs(few, opposed=2, opposed_outlying=2, base=-1).opposing
 
 
 def after(strikes: int, **figures: int) -> int:
@@ -95,13 +96,13 @@ def test_unless_it_shrinks_the_model(before: int, now: int) -> None:
     assert after(before, base=-1) == now
 
 
-@pytest.mark.parametrize(("strikes", "badness"), [(0, 0), (1, 2), (2, 3)])
-def test_who_is_against_most_of_the_others_is_left_out_at_once_unless_it_is_heard_again(
-    strikes: int, badness: int
+@pytest.mark.parametrize(("base", "strikes", "badness"), [(-1, 1, 2), (-1, 2, 3), (0, 1, 0), (0, 2, 2)])
+def test_who_is_against_most_of_the_others_is_left_out_at_once_if_it_is_against_the_model_too(
+    base: int, strikes: int, badness: int
 ) -> None:
-    shown = signs(opposed=9, opposed_outlying=5)
+    shown = signs(opposed=9, opposed_outlying=5, base=base)
     suspicions, found = suspicions_of(shown, Counters(outlying=strikes), nearly=False, rules=RULES)
-    assert (Suspicion.OUTLYING in suspicions, found) == (strikes > 0, badness)
+    assert (Suspicion.OUTLYING in suspicions, found) == (badness > 0, badness)
 
 
 @pytest.mark.parametrize(("strikes", "suspected"), [(1, False), (2, True)])

@@ -795,9 +795,16 @@ _VERDICTS = [
     Mutant(
         "who is against most others is left out an epoch later",
         JUDGEMENT,
-        "if opposing and outlying_strikes != 0:",
+        "if against and own[stats.BASE] < 0:",
         "if False:",
         _SPARED,
+    ),
+    Mutant(
+        "who is against most others is left out at once although it does not undo the model",
+        JUDGEMENT,
+        "if against and own[stats.BASE] < 0:",
+        "if against:",
+        _FRAMED,
     ),
     Mutant(
         "who is central is not heard again",

@@ -243,8 +243,8 @@ def verdict(
     usual = cohort["medianBaseCosine"]
     builds = usual > 0 and own["baseCosine"] >= part("outlyingBasePercent") * usual
     astray = own["normalisedKrum"] > part("outlyingNormalisedPercent") * cohort["medianNormalisedKrum"]
-    opposing = compared and not builds and most("opposedOutlying")
-    outlying = opposing or (compared and not builds and far and most("opposed") and (own["base"] < 0 or astray))
+    against = compared and not builds and most("opposedOutlying")
+    outlying = against or (compared and not builds and far and most("opposed") and (own["base"] < 0 or astray))
     struck = {name: old[name] >= rules["strikes"] for name in ("outlying", "central")}
     central = compared and own["normalisedKrum"] < part("centralKrumPercent") * cohort["medianNormalisedKrum"]
 
@@ -270,7 +270,7 @@ def verdict(
     bad = {
         "RESPONSE": 4 + counters["response"] if failed else 0,
         "GROWING": repeated("growing"),
-        "OUTLYING": counters["outlying"] + 1 if opposing and counters["outlying"] else repeated("outlying"),
+        "OUTLYING": counters["outlying"] + 1 if against and own["base"] < 0 else repeated("outlying"),
         "CENTRAL": repeated("central"),
         "LIKE_GLOBAL": 4
         if like_step(part("globalNowPercent"))

@@ -80,7 +80,7 @@ class Rules:
     response_signal_times: int = 2
     run: int = 3
     outlying_krum_percent: int = 110
-    outlying_base_percent: int = 50
+    outlying_base_percent: int = 40
     outlying_opposed_percent: int = 9
     outlying_normalised_percent: int = 103
     central_krum_percent: int = 80

@@ -35,7 +35,7 @@ class Suspicion(Enum):
     EVIDENCE = "hard evidence, but against more clients than can be malicious"
     RESPONSE = "grew along the model's last step"
     GROWING = "grew along the model's last step, if only a little, repeatedly"
-    OUTLYING = "hardly builds on the model, and is against most of the others or, repeatedly, far out"
+    OUTLYING = "hardly builds on the model, and is far out or against most of the others"
     CENTRAL = "nearer to the centre than any client's own data would put it, repeatedly"
     LIKE_GLOBAL = "hardly more than the model's last step"
     AGAINST_GLOBAL = "undoes the model's last step"
@@ -73,13 +73,13 @@ def signs_of(seat: int, own: ClientStats, cohort: CohortStats, tested: bool, rul
     monotone = tested and bool(cohort.monotone)
     response = monotone and fails_response(own, cohort, rules)
     strange = compared and not _builds(own, cohort, rules)
-    opposing = strange and median_is_below(own.opposed_outlying, cohort.participants - 1)
+    against = strange and median_is_below(own.opposed_outlying, cohort.participants - 1)
     return Signs(
         response=response,
         clear_response=response and fails_response_clearly(own, cohort, rules),
         growing=monotone and is_growing(own),
-        opposing=opposing,
-        outlying=opposing or (strange and _is_outlying(own, cohort, rules)),
+        opposing=against and own.base < 0,
+        outlying=against or (strange and _is_outlying(own, cohort, rules)),
         central=compared and 100 * own.normalised_krum < rules.central_krum_percent * cohort.median_normalised_krum,
         like_global=is_like_global(own, cohort, rules.global_now_percent, 100, rules),
         against_global=cosine_above(-own.delta, own.norm * cohort.delta_norm, rules.against_global_percent, 100),
@@ -135,9 +135,7 @@ def suspicions_of(signs: Signs, counters: Counters, *, nearly: bool, rules: Rule
     weights = {
         Suspicion.RESPONSE: 4 + counters.response if signs.response else 0,
         Suspicion.GROWING: with_strikes(counters.growing),
-        Suspicion.OUTLYING: counters.outlying + 1
-        if signs.opposing and counters.outlying
-        else with_strikes(counters.outlying),
+        Suspicion.OUTLYING: counters.outlying + 1 if signs.opposing else with_strikes(counters.outlying),
         Suspicion.CENTRAL: with_strikes(counters.central),
         Suspicion.LIKE_GLOBAL: 4 if signs.like_global else counters.similar if counters.similar >= rules.run else 0,
         Suspicion.AGAINST_GLOBAL: 2 if signs.against_global else 0,

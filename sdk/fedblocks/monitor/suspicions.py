@@ -94,7 +94,7 @@ def _krum(subject: Subject) -> Iterable[Measure]:
         f"{cohort.participants} >= {MIN_COHORT} and "
         f"not ({usual} > 0 and 100 * {whole(own.base_cosine)} >= {rules.outlying_base_percent} * {usual})"
     )
-    opposing = f"{strange} and {median_formula(own.opposed_outlying, others)}"
+    against = f"{strange} and {median_formula(own.opposed_outlying, others)}"
     figures = (
         f"Its Krum score is {value:.4g} % of the median ({astray:.4g} % without lengths), its cosine with the model "
         f"{along:.4g} %; {own.opposed} of {others} others point away from it, {own.opposed_outlying} by a cosine "
@@ -110,7 +110,7 @@ def _krum(subject: Subject) -> Iterable[Measure]:
         triggered=subject.signs.outlying,
         slashes=False,
         formula=(
-            f"({opposing}) or {strange} and "
+            f"({against}) or {strange} and "
             f"100 * {whole(own.krum)} > {rules.outlying_krum_percent} * {whole(cohort.median_krum)} and "
             f"{median_formula(own.opposed, others)} and ({whole(own.base)} < 0 or 100 * {whole(own.normalised_krum)} > "
             f"{rules.outlying_normalised_percent} * {whole(cohort.median_normalised_krum)})"
@@ -132,14 +132,10 @@ def _krum(subject: Subject) -> Iterable[Measure]:
         threshold=(others - 1) // 2,
         unit="clients",
         bad=Side.ABOVE,
-        triggered=subject.signs.opposing and strikes > 0,
+        triggered=subject.signs.opposing,
         slashes=False,
-        formula=f"{opposing} and {strikes} > 0",
-        sentence=figures
-        + (
-            "Most of the others that far away, and hardly building on the model, leave it out at once, unless it was "
-            "left out in the epochs before and is heard again."
-        ),
+        formula=f"{against} and {whole(own.base)} < 0",
+        sentence=figures + "Most of the others that far away, and an update away from the model, leave it out at once.",
         tested=cohort.participants >= MIN_COHORT,
     )
     yield _strikes(subject, "krum", "lying far out", strikes)
