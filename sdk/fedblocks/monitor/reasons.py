@@ -48,7 +48,7 @@ REASONS = {
             "Training changes a model. A free rider that sends zeros, or next to nothing, would be paid for the work "
             "of the others. One empty update is forgiven to whoever has sent a real one before."
         ),
-        nearest=(("zero", 0.00537, 0.0029),),
+        nearest=(("zero", 0.00611, 0.00381),),
         remedy="whether its training ran at all: the learning rate, the data that it read, the model that it returned",
     ),
     SlashReason.DUPLICATE: Reason(
@@ -58,7 +58,7 @@ REASONS = {
             "Commitments are closed before any update is shown, so that two seats with one update had it from one "
             "source: one person with two seats, who would be paid twice, and counted twice, for one training."
         ),
-        nearest=(("duplicate", 0.0199, 0.0158),),
+        nearest=(("duplicate", 0.0233, 0.0194),),
         remedy="whether two of its seats run on the same data with the same seed",
     ),
     SlashReason.REPLAY: Reason(
@@ -68,7 +68,7 @@ REASONS = {
             "The model has moved since, so that training again gives another update, if only slightly. To send an old "
             "one is to be paid twice for one training, or for another's."
         ),
-        nearest=(("replay of another's", 0.000777, 5.4e-05), ("replay of one's own", 0.0229, 0.000132)),
+        nearest=(("replay of another's", 0.000954, 7e-05), ("replay of one's own", 0.0275, 0.000423)),
         remedy="whether it trained from the current model, or sent a file that was left over",
     ),
     SlashReason.GLOBAL: Reason(
@@ -78,7 +78,7 @@ REASONS = {
             "The step that the model took last is known to everybody. To send it back as one's own update costs "
             "nothing and looks like agreement with everyone."
         ),
-        nearest=(("copy of the global delta", 3.1e-05, 9e-06),),
+        nearest=(("copy of the global delta", 2.8e-05, 1.3e-05),),
         remedy="whether it computed its update against the model before this epoch's, and not this one",
     ),
     SlashReason.NOISE: Reason(
@@ -89,7 +89,7 @@ REASONS = {
             "What was learnt from data is related to what is learnt from data like them. Numbers that were drawn are "
             "related to nothing, and cost nothing. Once may be chance, so three epochs running are needed."
         ),
-        nearest=(("noise", 0.429, 0.111),),
+        nearest=(("noise", 0.541, 0.171),),
         remedy="whether its data or labels were shuffled or damaged, and whether its training diverges",
     ),
     SlashReason.RESPONSE: Reason(
@@ -100,7 +100,7 @@ REASONS = {
             "monotone. An update that keeps growing along the model's steps follows a target of its own, against the "
             "others. Once may be chance, so three epochs running, clearly, are needed."
         ),
-        nearest=(("response", 0.796, 0.55),),
+        nearest=(("response", 0.796, 0.574),),
         remedy="whether the sign of its update, or its labels, are flipped",
     ),
 }

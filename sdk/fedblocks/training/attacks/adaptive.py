@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fedblocks.aggregation.fixed_point import Float64Array, Int16Array
+from fedblocks.seats import SlashReason
 from fedblocks.training.attacks.base import Attack, Knowledge, Outcome, noise_of_norm, saturated
 
 _SHEJWALKAR = "Shejwalkar and Houmansadr 2021, Manipulating the Byzantine: optimizing model poisoning attacks"
@@ -121,15 +122,16 @@ ROWS = (
         "ipm-optimal",
         "the opposite of the honest mean, as long as harms the aggregate most",
         _BYZFL,
-        Outcome.EXCLUDED,
+        Outcome.SLASHED,
         optimal_product,
+        reasons=(SlashReason.RESPONSE,),
         colluding=True,
     ),
     Attack(
         "alie-optimal",
         "the honest mean shifted by as many deviations as harm the aggregate most",
         _BYZFL,
-        Outcome.EXCLUDED,
+        Outcome.HARMLESS,
         optimal_little,
         colluding=True,
     ),

@@ -22,7 +22,7 @@ class Outcome(StrEnum):
     SLASHED = "slashed"
     """The stake is lost within some epochs."""
     EXCLUDED = "excluded"
-    """Left out of the aggregate, and unpaid, in most epochs; the stake stays."""
+    """Left out of the aggregate, and unpaid, in most epochs in which it attacks; the stake stays."""
     HARMLESS = "harmless"
     """Accepted: it does no damage, or cannot be told from an honest client."""
 
@@ -115,7 +115,7 @@ class Attack:
         craft: the function that makes the update.
         parameters: of that function; :meth:`update` can override them.
         paper: where it is from.
-        outcome: what the default rules do about it, as measured with three attackers of ten.
+        outcome: what the default rules do about it, as measured with three attackers of ten whose peers have IID data.
         reasons: the hard evidence that it can be slashed for.
         expected: the same in words.
         colluding: whether it uses updates of this epoch that are not its own.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from fedblocks.aggregation.fixed_point import Float64Array, Int16Array
+from fedblocks.seats import SlashReason
 from fedblocks.training.attacks.base import Attack, Knowledge, Outcome, jittered, saturated
 
 
@@ -83,15 +84,16 @@ ROWS = (
         "frame-oppose",
         "the opposite of an honest victim's update",
         _FEDBLOCKS,
-        Outcome.EXCLUDED,
+        Outcome.SLASHED,
         frame_by_opposition,
+        reasons=(SlashReason.RESPONSE,),
         colluding=True,
     ),
     Attack(
         "frame-repeat",
         "nearly what an honest victim sent last",
         _FEDBLOCKS,
-        Outcome.HARMLESS,
+        Outcome.EXCLUDED,
         frame_by_repetition,
     ),
     Attack(
@@ -105,7 +107,7 @@ ROWS = (
         "crowd-centre",
         "the honest mean, each with noise of its own",
         _FEDBLOCKS,
-        Outcome.EXCLUDED,
+        Outcome.HARMLESS,
         crowd_the_centre,
         colluding=True,
     ),

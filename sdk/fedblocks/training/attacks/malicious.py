@@ -148,7 +148,7 @@ _PLAIN = (
         "alie-jitter",
         "the honest mean shifted by 1.5 deviations, each with noise of its own",
         _BARUCH,
-        _EXCLUDED,
+        _HARMLESS,
         a_little_is_enough,
         {"tau": 1.5, "jitter": 0.5},
         colluding=True,
@@ -191,6 +191,6 @@ ROWS = (
     _jittered_row("sign-flip", 1.0, _SLASHED, _R.RESPONSE),
     _jittered_row("ipm", 0.6, _SLASHED, _R.RESPONSE),
     _jittered_row("ipm", 1.0, _SLASHED, _R.RESPONSE),
-    *(_jittered_row("alie", jitter, _EXCLUDED) for jitter in (0.3, 0.6, 1.0)),
+    *(_jittered_row("alie", jitter, _HARMLESS) for jitter in (0.3, 0.6, 1.0)),
     *(_jittered_row("mimic", jitter, _HARMLESS) for jitter in (0.3, 0.6, 1.0)),
 )

@@ -20,7 +20,7 @@ _RHYTHMS = {
     "bursts": ("AAH", 1, "two epochs of three"),
     "skipping": ("AAS", 1, "two epochs, then stays away for one"),
 }
-_EXCLUDED, _R = Outcome.EXCLUDED, SlashReason
+_SLASHED, _EXCLUDED, _HARMLESS = Outcome.SLASHED, Outcome.EXCLUDED, Outcome.HARMLESS
 
 
 def _timed(name: str, rhythm: str, outcome: Outcome, *reasons: SlashReason) -> Attack:
@@ -38,20 +38,20 @@ def _timed(name: str, rhythm: str, outcome: Outcome, *reasons: SlashReason) -> A
 
 
 ROWS = (
-    _timed("sign-flip-jitter", "late", Outcome.SLASHED, _R.RESPONSE),
+    _timed("sign-flip-jitter", "late", _EXCLUDED),
     _timed("sign-flip-jitter", "alternating", _EXCLUDED),
     _timed("sign-flip-jitter", "bursts", _EXCLUDED),
     _timed("sign-flip-jitter", "skipping", _EXCLUDED),
-    _timed("ipm-jitter", "late", Outcome.SLASHED, _R.RESPONSE),
+    _timed("ipm-jitter", "late", _EXCLUDED),
     _timed("ipm-jitter", "alternating", _EXCLUDED),
-    _timed("alie-jitter", "late", _EXCLUDED),
-    _timed("alie-jitter", "alternating", _EXCLUDED),
-    _timed("gaussian", "late", Outcome.SLASHED, _R.NOISE),
-    _timed("gaussian", "alternating", _EXCLUDED),
-    _timed("own-flip", "late", Outcome.SLASHED, _R.RESPONSE),
+    _timed("alie-jitter", "late", _HARMLESS),
+    _timed("alie-jitter", "alternating", _HARMLESS),
+    _timed("gaussian", "late", _SLASHED, SlashReason.NOISE),
+    _timed("gaussian", "alternating", _HARMLESS),
+    _timed("own-flip", "late", _EXCLUDED),
     _timed("own-flip", "bursts", _EXCLUDED),
-    _timed("free-rider", "alternating", _EXCLUDED),
-    _timed("disguised", "alternating", Outcome.HARMLESS),
-    _timed("matched-noise", "bursts", Outcome.HARMLESS),
+    _timed("free-rider", "alternating", _SLASHED, SlashReason.ZERO),
+    _timed("disguised", "alternating", _EXCLUDED),
+    _timed("matched-noise", "bursts", _HARMLESS),
     _timed("delta-weights-noise", "alternating", _EXCLUDED),
 )
