@@ -55,7 +55,8 @@ class Rules:
         outlying_normalised_percent: the Krum score on normalised updates above this per cent of the median.
         central_krum_percent: Krum score on normalised updates below this per cent of the median (E5).
         against_global_percent: cosine with the last global delta below minus this counts against a client (E6).
-        strikes: how many epochs of E4 or E5, or of growth along the last step, exclude.
+        strikes: how many epochs of E4 or E5, or of growth along the last step, exclude; one of E4 is enough against who
+            is that far from most others and points away from the model.
         strikes_max: where those counters, and that of *growing*, stop.
         sample_cap: declared samples above it count as it. Samples cannot be verified and every client makes the
             same number of steps, so the default weighs all alike.
