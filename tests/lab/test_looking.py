@@ -12,7 +12,7 @@ from fedblocks.cli.exit_codes import ExitCode
 from fedblocks.lab.lines import RESULTS, Line
 from fedblocks.lab.plots import draw
 from fedblocks.lab.sums import accuracy, gap, gap_of, limit_of, upper_bound
-from fedblocks.lab.tables import exceptions, gaps, tables, within_limits
+from fedblocks.lab.tables import exceptions, gaps, page, tables, within_limits
 from tests.cli.conftest import Home, home
 from tests.lab.conftest import SMALL
 
@@ -94,7 +94,7 @@ def test_a_gap_is_marked_beyond_its_limit_and_not_at_it() -> None:
     assert not table.rows[1][1].endswith("!")
     assert within_limits(near)
     assert not within_limits(far)
-    beyond = exceptions(lines)
+    beyond = exceptions(lines, "somebody attacks")
     assert [(row[0], row[3], row[5], row[6]) for row in beyond.rows] == [("alie", "2", "-2.0", "-1")]
     assert beyond.note.startswith("1 of 2 ")
 
@@ -112,12 +112,13 @@ def test_tables_count_attackers_and_honest_clients() -> None:
     assert list(found) == [
         "honest clients",
         "no attackers",
+        "beyond the limits, nobody attacks",
         "accuracy minus honest clients only",
+        "beyond the limits, somebody attacks",
         "attackers",
-        "beyond the limits",
         "honest clients' largest ratio to a hard rule's threshold",
     ]
-    assert [row[0] for row in found["beyond the limits"].rows] == ["none"]
+    assert [row[0] for row in found["beyond the limits, nobody attacks"].rows] == ["none"]
     row = dict(zip(found["attackers"].headings, found["attackers"].rows[0], strict=True))
     assert (row["slashed"], row["for"], row["in epoch"], row["excluded while there"]) == (
         "2/2",
@@ -128,7 +129,16 @@ def test_tables_count_attackers_and_honest_clients() -> None:
     assert (row["honest slashed"], row["honest excluded"]) == ("0/8", "6.2 %")
     clean = dict(zip(found["no attackers"].headings, found["no attackers"].rows[0], strict=True))
     assert (clean["95 % bound"], clean["rules - FedAvg"]) == ("30.000 %", "-2.0 !")
+    assert found["beyond the limits, somebody attacks"].rows == []
     assert "| inf | +0.0 |" in found["accuracy minus honest clients only"].markdown()
+
+
+def test_a_page_has_every_table_below_a_heading() -> None:
+    text = page(list(tables([made(0.8, 0.8), made(0.7, 0.72, attackers=0)])))
+    assert text.startswith("# Every table")
+    assert text.count("\n\n## ") == 7
+    assert "\n\n\n" not in text
+    assert text.endswith("|\n")
 
 
 def test_pictures_are_drawn_of_attacks_and_of_honest_cohorts(tmp_path: Path) -> None:

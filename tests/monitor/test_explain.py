@@ -209,7 +209,7 @@ def test_the_recourse_names_the_window(run):
 def test_how_near_honest_clients_come_is_what_was_measured():
     """The numbers are those of docs/detection/tables.md, which `fedblocks lab tables` writes."""
     page = (Path(__file__).parents[2] / "docs" / "detection" / "tables.md").read_text()
-    table = page.split("### honest clients' largest ratio to a hard rule's threshold")[1]
+    table = page.split("## honest clients' largest ratio to a hard rule's threshold")[1]
     found = re.findall(r"^\| (.+?) \| ([\d.]\S*) \| (\S+) \|$", table, re.M)
     rows = {name: (float(a), float(b)) for name, a, b in found}
     for reason in REASONS.values():

@@ -195,7 +195,7 @@ def list_(as_json: bool) -> None:
 @lab.command()
 @out_option
 @choosing
-@click.option("--markdown", is_flag=True, help="Print Markdown, for a document.")
+@click.option("--markdown", is_flag=True, help="Print a Markdown page of them.")
 @json_option
 def tables(
     out: Path,
@@ -214,15 +214,15 @@ def tables(
     fedblocks lab tables --out results --campaign attacks --markdown
     """
     from fedblocks.lab.results import select
+    from fedblocks.lab.tables import page, within_limits
     from fedblocks.lab.tables import tables as tables_of
-    from fedblocks.lab.tables import within_limits
 
     lines = select(out, campaigns=campaign, seeds=seeds, rules=rules)
     found = list(tables_of(lines))
     if as_json:
         print_json([asdict(table) for table in found])
     elif markdown:
-        click.echo("\n".join(table.markdown() for table in found), nl=False)
+        click.echo(page(found), nl=False)
     else:
         for table in found:
             _print(table)

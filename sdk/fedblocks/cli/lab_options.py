@@ -6,11 +6,11 @@ import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-F = TypeVar("F", bound=Callable[..., Any])
+from fedblocks.cli.options import F
 
 
 class SeedsType(click.ParamType):

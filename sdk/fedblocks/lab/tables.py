@@ -33,7 +33,7 @@ class Table:
 
     def markdown(self) -> str:
         """As Markdown, with its title as a heading."""
-        lines = [f"### {self.title}", ""]
+        lines = [f"## {self.title}", ""]
         if self.note:
             lines += [self.note, ""]
         lines += [_row(self.headings), _row("---" for _ in self.headings), *(_row(row) for row in self.rows), ""]
@@ -44,6 +44,16 @@ def _row(cells: Iterator[str] | Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def page(found: Sequence[Table]) -> str:
+    """A Markdown document of these tables; docs/detection/tables.md is one."""
+    head = (
+        "# Every table of the laboratory\n\n"
+        "As `fedblocks lab tables --markdown` prints them; [detection](../detection.md) says what they mean.\n"
+        "A difference is in points of accuracy, the mean of the runs with its standard error.\n"
+    )
+    return "\n".join((head, *(table.markdown() for table in found)))
+
+
 def tables(lines: Sequence[Line]) -> Iterator[Table]:
     """Every table that these lines give."""
     if not lines:
@@ -52,12 +62,17 @@ def tables(lines: Sequence[Line]) -> Iterator[Table]:
     clean = [line for line in lines if not line["attackers"]]
     if clean:
         yield honest(clean)
+        yield exceptions(clean, "nobody attacks")
     attacked = [line for line in lines if line["attackers"]]
-    for place, chosen in grouped(attacked, "data", "model", "training").items():
-        where = ", ".join(map(str, place))
-        yield gaps(chosen + [line for line in clean if _place(line) == place], where)
+    places = {
+        ", ".join(map(str, place)): chosen for place, chosen in grouped(attacked, "data", "model", "training").items()
+    }
+    for where, chosen in places.items():
+        yield gaps(chosen + [line for line in clean if _place(line) == _place(chosen[0])], where)
+    if attacked:
+        yield exceptions(attacked, "somebody attacks")
+    for where, chosen in places.items():
         yield attacks(chosen, where)
-    yield exceptions(lines)
     yield margins(lines)
 
 
@@ -183,8 +198,13 @@ def attacks(lines: Sequence[Line], where: str) -> Table:
     return Table(f"attackers; {where}; {_seeds(lines)}", headings, rows, words=("cohort", "for"))
 
 
-def exceptions(lines: Sequence[Line]) -> Table:
-    """Every kind of cohort that loses more accuracy than its limit, the largest loss beyond it first."""
+def exceptions(lines: Sequence[Line], which: str) -> Table:
+    """Every kind of cohort that loses more accuracy than its limit, the largest loss beyond it first.
+
+    Args:
+        lines: the runs.
+        which: what is common to them, in words.
+    """
     groups = grouped(lines, "data", "model", "training", "partition", "clients", "attackers", "attack")
     found = [(key, gap) for key, chosen in groups.items() if (gap := gap_of(chosen)) and gap.too_large]
     found.sort(key=lambda each: each[1].mean + (each[1].limit or 0.0))
@@ -204,7 +224,9 @@ def exceptions(lines: Sequence[Line]) -> Table:
         f"{len(rows)} of {len(groups)} kinds of cohort (data, model, training, skew, size, attackers, attack); points."
     )
     headings = ("attack", "cohort", "training", "runs", "difference", "worst run", "limit")
-    return Table(f"beyond the limits; {_seeds(lines)}", headings, rows, words=("cohort", "training"), note=note)
+    return Table(
+        f"beyond the limits, {which}; {_seeds(lines)}", headings, rows, words=("cohort", "training"), note=note
+    )
 
 
 def margins(lines: Sequence[Line]) -> Table:
@@ -258,4 +280,4 @@ def _seeds(lines: Sequence[Line]) -> str:
 
 def within_limits(lines: Sequence[Line]) -> bool:
     """Whether no honest client was slashed and every mean accuracy is as near as it has to be."""
-    return not any(line["honest"]["slashed"] for line in lines) and not exceptions(lines).rows
+    return not any(line["honest"]["slashed"] for line in lines) and not exceptions(lines, "all").rows

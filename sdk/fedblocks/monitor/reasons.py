@@ -58,7 +58,7 @@ REASONS = {
             "Commitments are closed before any update is shown, so that two seats with one update had it from one "
             "source: one person with two seats, who would be paid twice, and counted twice, for one training."
         ),
-        nearest=(("duplicate", 0.0233, 0.0194),),
+        nearest=(("duplicate", 0.0242, 0.0194),),
         remedy="whether two of its seats run on the same data with the same seed",
     ),
     SlashReason.REPLAY: Reason(
@@ -68,7 +68,7 @@ REASONS = {
             "The model has moved since, so that training again gives another update, if only slightly. To send an old "
             "one is to be paid twice for one training, or for another's."
         ),
-        nearest=(("replay of another's", 0.000954, 7e-05), ("replay of one's own", 0.0275, 0.000423)),
+        nearest=(("replay of another's", 0.000954, 7e-05), ("replay of one's own", 0.0336, 0.000423)),
         remedy="whether it trained from the current model, or sent a file that was left over",
     ),
     SlashReason.GLOBAL: Reason(
@@ -78,7 +78,7 @@ REASONS = {
             "The step that the model took last is known to everybody. To send it back as one's own update costs "
             "nothing and looks like agreement with everyone."
         ),
-        nearest=(("copy of the global delta", 2.8e-05, 1.3e-05),),
+        nearest=(("copy of the global delta", 3.1e-05, 1.3e-05),),
         remedy="whether it computed its update against the model before this epoch's, and not this one",
     ),
     SlashReason.NOISE: Reason(
