@@ -108,7 +108,12 @@ def quantise_update(trained: npt.ArrayLike, base: Int32Array) -> Int16Array:
         raise WrongVector("the trained model", f"of shape {base.shape}", f"of shape {trained.shape}")
     # Exact: an int32 times a power of two is a float64.
     change = _rounded(trained - base.astype(np.float64) / SCALE, "the trained model")
-    return np.clip(change, _INT16.min, _INT16.max).astype(np.int16)
+    return clamped(change)
+
+
+def clamped(values: Float64Array) -> Int16Array:
+    """Whole numbers, brought into the range of int16; of the same shape."""
+    return np.clip(values, _INT16.min, _INT16.max).astype(np.int16)
 
 
 def dequantise(values: Int32Array | Int16Array) -> Float64Array:

@@ -9,11 +9,9 @@ from enum import StrEnum
 
 import numpy as np
 
-from fedblocks.aggregation.fixed_point import Float64Array, Int16Array, Int32Array, check_vector
+from fedblocks.aggregation.fixed_point import Float64Array, Int16Array, Int32Array, check_vector, clamped
 from fedblocks.seats import SlashReason
 from fedblocks.training.datasets import LabelArray
-
-_INT16 = np.iinfo(np.int16)
 
 
 class Outcome(StrEnum):
@@ -203,7 +201,7 @@ def norm_of(update: Int16Array) -> float:
 
 def saturated(values: Float64Array) -> Int16Array:
     """Rounded, and clamped to int16."""
-    return np.clip(np.rint(values), _INT16.min, _INT16.max).astype(np.int16)
+    return clamped(np.rint(values))
 
 
 _WORDS = {
