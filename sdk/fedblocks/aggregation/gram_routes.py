@@ -15,6 +15,7 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
+from numba import get_num_threads
 from numpy.typing import NDArray
 
 from fedblocks.aggregation import inner_products
@@ -77,7 +78,7 @@ def exact_gram(updates: Int16Array, route: GramRoute | None = None) -> Int64Arra
     if route is GramRoute.NUMBA:
         most = 1 << max(10, (d // 64).bit_length())
         values = inner_products.block_values(n, min(most, inner_products.MOST_VALUES))
-        return inner_products.whole_gram(read_only(updates), values, inner_products.gram_parts(n))
+        return inner_products.whole_gram(read_only(updates), values, get_num_threads())
     total: Int64Array = np.zeros((n, n), dtype=np.int64)
     width = min(d, _EXACT_VALUES, max(LEAF_VALUES, (1 << 24) // n))
     for start in range(0, d, width):
@@ -110,7 +111,7 @@ def leaf_gram(
     if route is GramRoute.NUMBA:
         values = inner_products.block_values(2 * n + 3, LEAF_VALUES)
         u, p, g, w = (read_only(each) for each in (updates, last_updates, last_delta, base))
-        return inner_products.leaf_gram(u, p, g, w, present, values)
+        return inner_products.leaf_gram(u, p, g, w, present, values, get_num_threads())
     leaves = -(-d // LEAF_VALUES)
     rows: Int64Array = np.empty((leaves, n, 2 * n + 1), dtype=np.int64)
     norms: Int64Array = np.empty((leaves, n + 1), dtype=np.int64)

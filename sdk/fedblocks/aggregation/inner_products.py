@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import get_num_threads, njit, prange, types
+from numba import njit, prange, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -49,13 +49,8 @@ _IN_PLACE = 16
 _CACHE_BYTES = 7 << 17
 """What the rows of a block may occupy: most of a second-level cache of a megabyte."""
 
-_SUMS_BYTES = 1 << 23
-
 MOST_VALUES, _LEAST_VALUES = 1 << 14, 1 << 8
 """Values of a row in a block, where no leaf says how many."""
-
-_TASKS = 64
-"""Parts that threads share; each has a block of its own."""
 
 
 def _added_up(builder: Any, vectors: Sequence[Any]) -> Any:
@@ -378,23 +373,19 @@ def block_values(rows: int, most: int = MOST_VALUES) -> int:
     return values
 
 
-def gram_parts(n: int) -> int:
-    """How many sums of int64[n, n] threads share: one for each thread at least, more where they are small."""
-    return max(get_num_threads(), min(_TASKS, _SUMS_BYTES // (8 * n * n)))
-
-
 @njit(parallel=True, cache=True, nogil=True)
-def whole_gram(updates: Int16Array, values: int, parts: int) -> Int64Array:
+def whole_gram(updates: Int16Array, values: int, threads: int) -> Int64Array:
     """All inner products of the rows of int16[n, d], contiguous: int64[n, n].
 
     Args:
         updates: the rows.
         values: how many of each are walked together.
-        parts: how many sums of int64[n, n] threads may share, at most.
+        threads: among how many the values are shared. Each takes one part: what it needs besides costs more than
+            shorter parts gain, as they are handed out beforehand anyway.
     """
     n, d = updates.shape
     blocks = (d + values - 1) // values
-    tasks = min(blocks, parts)
+    tasks = min(blocks, threads)
     sums = np.zeros((tasks, n, n), dtype=np.int64)
     for task in prange(tasks):
         block = _aligned_block(n, values)
@@ -493,6 +484,7 @@ def leaf_gram(
     base: Int32Array,
     present: NDArray[np.bool_],
     values: int,
+    threads: int,
 ) -> tuple[Int64Array, Int64Array, Int64Array]:
     """All inner products of an epoch with int16 vectors, and those with the base model, leaf by leaf.
 
@@ -503,6 +495,7 @@ def leaf_gram(
         base: int32[d], w.
         present: bool[n], who took part: whose x is u, and not p.
         values: how many of each vector are walked together; divides a leaf.
+        threads: among how many the leaves are shared.
 
     Returns:
         rows: int64[leaves, n, 2n + 1], <x_i, u_j>, <x_i, p_j>, <x_i, g>, of each leaf alone.
@@ -514,7 +507,7 @@ def leaf_gram(
     rows = np.empty((leaves, n, 2 * n + 1), dtype=np.int64)
     norms = np.zeros((leaves, n + 1), dtype=np.int64)
     along = np.zeros((leaves, n), dtype=np.int64)
-    tasks = min(leaves, _TASKS)
+    tasks = min(leaves, threads)
     for task in prange(tasks):
         # In this order: every x, every p, g, the low and the high half of w.
         block = _aligned_block(2 * n + 3, values)

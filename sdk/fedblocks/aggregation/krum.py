@@ -69,10 +69,12 @@ def exact_krum_scores(updates: Int16Array, attackers: int | None = None, route: 
     """
     if attackers is not None and attackers < 0:
         raise ValueError(f"the number of attackers must be 0 or above, not {attackers}")
-    distances = squared_distances(exact_gram(updates, route)).tolist()
+    distances = squared_distances(exact_gram(updates, route))
     n = len(distances)
     count = neighbours(n) if attackers is None else max(0, n - attackers - 2)
-    return list(_nearest_sums(range(n), count, lambda a, b: distances[a][b]).values())
+    # The first of a row is 0, the distance to itself. A sum may be too large for int64.
+    distances.sort(axis=1)
+    return [sum(row) for row in distances[:, 1 : count + 1].tolist()]
 
 
 def krum_scores(gram: Gram, seats: Sequence[int]) -> dict[int, int]:
