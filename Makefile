@@ -14,7 +14,7 @@ DATA_STAMP := .data/.fetched
 SYSTEM_STAMP := .data/.system
 MERMAID := .build/mermaid/mermaid.min.js
 
-.PHONY: help setup flower demo docs docs-serve test lint types unit fuzz adversary mutants network chaos gas proof-costs coverage check abi vectors format constraints clean detection bench bench-trends bench-monitor bench-service
+.PHONY: help setup flower demo docs docs-serve test lint types unit fuzz adversary mutants network chaos gas proof-costs coverage check abi vectors format constraints clean detection detection-wide bench bench-trends bench-monitor bench-service
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -99,6 +99,10 @@ detection: setup ## Measure the rules and write docs/detection/ (hours; stopped,
 	$(BIN)/fedblocks lab tables --markdown --out .cache/detection > docs/detection/tables.md || test $$? -eq 4
 	$(BIN)/fedblocks lab plot --campaign attacks --out .cache/detection > /dev/null
 	cp .cache/detection/plots/gap-fashion-mnist-mlp-60x0.1.png docs/detection/points-lost.png
+
+detection-wide: setup ## Play every attack with other models, data and sizes, and write docs/detection/wide.md (hours, likewise)
+	$(BIN)/fedblocks lab run attacks-wide --seeds 5000-5009 --out .cache/detection-wide $(ARGS)
+	$(BIN)/fedblocks lab tables --markdown --out .cache/detection-wide > docs/detection/wide.md || test $$? -eq 4
 
 bench: $(PY_STAMP) ## Measure beside byzfl, byzpy, Flower and the machine's limits, on an idle machine (minutes; ARGS=--huge for d = 10^8)
 	$(BIN)/python benchmarks/bench.py $(ARGS)

@@ -218,13 +218,12 @@ def tables(
     from fedblocks.lab.tables import tables as tables_of
 
     lines = select(out, campaigns=campaign, seeds=seeds, rules=rules)
-    found = list(tables_of(lines))
     if as_json:
-        print_json([asdict(table) for table in found])
+        print_json([asdict(table) for table in tables_of(lines)])
     elif markdown:
-        click.echo(page(found), nl=False)
+        click.echo(page(lines), nl=False)
     else:
-        for table in found:
+        for table in tables_of(lines):
             _print(table)
     if not within_limits(lines):
         raise click.exceptions.Exit(ExitCode.MISMATCH)

@@ -44,14 +44,15 @@ def _row(cells: Iterator[str] | Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def page(found: Sequence[Table]) -> str:
-    """A Markdown document of these tables; docs/detection/tables.md is one."""
+def page(lines: Sequence[Line]) -> str:
+    """A Markdown document of every table that these lines give; docs/detection/ has such ones."""
+    campaigns = ", ".join(sorted({line["campaign"] for line in lines}))
     head = (
-        "# Every table of the laboratory\n\n"
+        f"# Every table of {campaigns}\n\n"
         "As `fedblocks lab tables --markdown` prints them; [detection](../detection.md) says what they mean.\n"
         "A difference is in points of accuracy, the mean of the runs with its standard error.\n"
     )
-    return "\n".join((head, *(table.markdown() for table in found)))
+    return "\n".join((head, *(table.markdown() for table in tables(lines))))
 
 
 def tables(lines: Sequence[Line]) -> Iterator[Table]:
