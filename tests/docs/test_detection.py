@@ -1,4 +1,4 @@
-"""The numbers of docs/detection.md are those of docs/detection/tables.md, which `make detection` writes."""
+"""The numbers of docs/detection.md are those of the tables in docs/detection/."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "detection.md").read_text()
 TABLES = (DOCS / "detection" / "tables.md").read_text()
+WIDE = (DOCS / "detection" / "wide.md").read_text()
 
 Row = dict[str, str]
 
@@ -34,7 +35,8 @@ def _table(lines: Iterator[str]) -> Iterator[list[str]]:
 
 def test_nobody_honest_was_slashed_and_the_counts_are_those_of_the_tables() -> None:
     found = {row["campaign"]: row for row in rows(TABLES, "honest clients;")}
-    for campaign in ("honest-core", "attacks"):
+    found |= {row["campaign"]: row for row in rows(WIDE, "honest clients;")}
+    for campaign in ("honest-core", "attacks", "attacks-wide"):
         row = found[campaign]
         assert row["slashed"] == row["due, cap aside"] == "0"
         assert f"{row['honest client-runs']} client-runs" in TEXT
@@ -77,10 +79,26 @@ def test_what_attacks_cost_is_what_the_table_says() -> None:
         assert sorted(re.findall(r"[-+]\d+\.\d", text)) == sorted(measured)
 
 
+def test_what_attacks_cost_other_models_data_and_sizes_is_what_the_table_says() -> None:
+    beyond = rows(WIDE, "beyond the limits, somebody attacks")
+    shown = rows(TEXT, "cohort")
+    assert len(shown) == 4
+    for row in shown:
+        model, attacked = row["cohort"].split(", ")[1], row["cohort"].split(", ")[2]
+        for skew in ("iid", "0.5", "0.1"):
+            kinds = [
+                each
+                for each in beyond
+                if each["cohort"] == f"{skew}, {attacked}" and each["training"] == f"digits, {model}, 60x0.1"
+            ]
+            assert int(row[f"{skew}, beyond"]) == len(kinds)
+    assert sum(int(row[f"{skew}, beyond"]) for row in shown for skew in ("iid", "0.5", "0.1")) == len(beyond)
+
+
 def test_the_note_counts_what_is_beyond() -> None:
-    for which in ("nobody", "somebody"):
-        listed = len(rows(TABLES, f"beyond the limits, {which} attacks"))
-        said = re.search(rf"## beyond the limits, {which} attacks.*?\n\n(\d+) of (\d+) kinds", TABLES, re.S)
+    for text, which in ((TABLES, "nobody"), (TABLES, "somebody"), (WIDE, "somebody")):
+        listed = len(rows(text, f"beyond the limits, {which} attacks"))
+        said = re.search(rf"## beyond the limits, {which} attacks.*?\n\n(\d+) of (\d+) kinds", text, re.S)
         assert said is not None
         assert int(said[1]) == listed
         assert f"{said[1]} of {said[2]} kinds" in TEXT

@@ -207,11 +207,14 @@ def test_the_recourse_names_the_window(run):
 
 
 def test_how_near_honest_clients_come_is_what_was_measured():
-    """The numbers are those of docs/detection/tables.md, which `fedblocks lab tables` writes."""
-    page = (Path(__file__).parents[2] / "docs" / "detection" / "tables.md").read_text()
-    table = page.split("## honest clients' largest ratio to a hard rule's threshold")[1]
-    found = re.findall(r"^\| (.+?) \| ([\d.]\S*) \| (\S+) \|$", table, re.M)
-    rows = {name: (float(a), float(b)) for name, a, b in found}
+    """The numbers are the larger ones of the pages in docs/detection/, which `fedblocks lab tables` writes."""
+    rows: dict[str, tuple[float, float]] = {}
+    for name in ("tables.md", "wide.md"):
+        page = (Path(__file__).parents[2] / "docs" / "detection" / name).read_text()
+        table = page.split("## honest clients' largest ratio to a hard rule's threshold")[1]
+        for row, alone, beside in re.findall(r"^\| (.+?) \| ([\d.]\S*) \| (\S+) \|$", table, re.M):
+            before = rows.get(row, (0.0, 0.0))
+            rows[row] = (max(before[0], float(alone)), max(before[1], float(beside)))
     for reason in REASONS.values():
         for row, alone, beside in reason.nearest:
             assert rows[row] == (alone, beside)

@@ -1,7 +1,7 @@
 """The reasons for which a stake is taken, told to whoever lost one: what it means, why the rule exists, how safe it is.
 
-How near honest clients come to a rule was measured, not guessed: docs/detection/tables.md has the table,
-docs/detection.md the command that makes it again, and a test holds the numbers here against it.
+How near honest clients come to a rule was measured, not guessed: docs/detection/ has the tables, docs/detection.md the
+commands that make them again, and a test holds the numbers here against them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class Reason:
         name: in two or three words.
         meaning: what the client did, as a sentence.
         why: why an honest client does not do it.
-        nearest: how near honest clients came to the rule, 1 being slashed: by the row of the table "honest clients'
-            largest ratio to a hard rule's threshold" in docs/detection/tables.md, without attackers and beside some.
+        nearest: how near honest clients came to the rule, 1 being slashed: by the row of the tables "honest clients'
+            largest ratio to a hard rule's threshold" in docs/detection/, without attackers and beside some.
         remedy: what an honest client would look at first.
     """
 
@@ -48,7 +48,7 @@ REASONS = {
             "Training changes a model. A free rider that sends zeros, or next to nothing, would be paid for the work "
             "of the others. One empty update is forgiven to whoever has sent a real one before."
         ),
-        nearest=(("zero", 0.00611, 0.00381),),
+        nearest=(("zero", 0.00611, 0.00993),),
         remedy="whether its training ran at all: the learning rate, the data that it read, the model that it returned",
     ),
     SlashReason.DUPLICATE: Reason(
@@ -58,7 +58,7 @@ REASONS = {
             "Commitments are closed before any update is shown, so that two seats with one update had it from one "
             "source: one person with two seats, who would be paid twice, and counted twice, for one training."
         ),
-        nearest=(("duplicate", 0.0242, 0.0194),),
+        nearest=(("duplicate", 0.0242, 0.0338),),
         remedy="whether two of its seats run on the same data with the same seed",
     ),
     SlashReason.REPLAY: Reason(
@@ -68,7 +68,7 @@ REASONS = {
             "The model has moved since, so that training again gives another update, if only slightly. To send an old "
             "one is to be paid twice for one training, or for another's."
         ),
-        nearest=(("replay of another's", 0.000954, 7e-05), ("replay of one's own", 0.0336, 0.000423)),
+        nearest=(("replay of another's", 0.000954, 0.000611), ("replay of one's own", 0.0336, 0.00474)),
         remedy="whether it trained from the current model, or sent a file that was left over",
     ),
     SlashReason.GLOBAL: Reason(
@@ -89,7 +89,7 @@ REASONS = {
             "What was learnt from data is related to what is learnt from data like them. Numbers that were drawn are "
             "related to nothing, and cost nothing. Once may be chance, so three epochs running are needed."
         ),
-        nearest=(("noise", 0.541, 0.171),),
+        nearest=(("noise", 0.541, 0.182),),
         remedy="whether its data or labels were shuffled or damaged, and whether its training diverges",
     ),
     SlashReason.RESPONSE: Reason(
@@ -100,7 +100,7 @@ REASONS = {
             "monotone. An update that keeps growing along the model's steps follows a target of its own, against the "
             "others. Once may be chance, so three epochs running, clearly, are needed."
         ),
-        nearest=(("response", 0.796, 0.574),),
+        nearest=(("response", 0.796, 0.868),),
         remedy="whether the sign of its update, or its labels, are flipped",
     ),
 }
