@@ -94,7 +94,9 @@ def _linear_ticks(low: float, high: float, count: int) -> list[float]:
     power = 10.0 ** floor(log10(span / count))
     step = next(power * factor for factor in (1, 2, 5, 10) if span / (power * factor) <= count)
     first = -floor(-low / step + 1e-9)
-    return [step * (first + index) for index in range(count + 2) if step * (first + index) <= high + step * 1e-6]
+    found = [step * (first + index) for index in range(count + 2)]
+    # A round value at an end may come out a float beyond it.
+    return [min(max(low, value), high) for value in found if value <= high + step * 1e-6]
 
 
 @dataclass(frozen=True)
