@@ -65,15 +65,15 @@ def tables(lines: Sequence[Line]) -> Iterator[Table]:
         yield honest(clean)
         yield exceptions(clean, "nobody attacks")
     attacked = [line for line in lines if line["attackers"]]
-    places = {
-        ", ".join(map(str, place)): chosen for place, chosen in grouped(attacked, "data", "model", "training").items()
-    }
-    for where, chosen in places.items():
-        yield gaps(chosen + [line for line in clean if _place(line) == _place(chosen[0])], where)
+    of_places = []
+    for place, chosen in grouped(attacked, "data", "model", "training").items():
+        where = ", ".join(map(str, place))
+        peaceful = [line for line in clean if _place(line) == place]
+        of_places.append((gaps(chosen + peaceful, where), attacks(chosen, where)))
+    yield from (each for each, _ in of_places)
     if attacked:
         yield exceptions(attacked, "somebody attacks")
-    for where, chosen in places.items():
-        yield attacks(chosen, where)
+    yield from (each for _, each in of_places)
     yield margins(lines)
 
 
@@ -206,9 +206,7 @@ def exceptions(lines: Sequence[Line], which: str) -> Table:
         lines: the runs.
         which: what is common to them, in words.
     """
-    groups = grouped(lines, "data", "model", "training", "partition", "clients", "attackers", "attack")
-    found = [(key, gap) for key, chosen in groups.items() if (gap := gap_of(chosen)) and gap.too_large]
-    found.sort(key=lambda each: each[1].mean + (each[1].limit or 0.0))
+    found, kinds = _beyond(lines)
     rows = [
         (
             str(attack),
@@ -221,13 +219,18 @@ def exceptions(lines: Sequence[Line], which: str) -> Table:
         )
         for (data, model, training, partition, clients, attackers, attack), gap in found
     ]
-    note = (
-        f"{len(rows)} of {len(groups)} kinds of cohort (data, model, training, skew, size, attackers, attack); points."
-    )
+    note = f"{len(rows)} of {kinds} kinds of cohort (data, model, training, skew, size, attackers, attack); points."
     headings = ("attack", "cohort", "training", "runs", "difference", "worst run", "limit")
     return Table(
         f"beyond the limits, {which}; {_seeds(lines)}", headings, rows, words=("cohort", "training"), note=note
     )
+
+
+def _beyond(lines: Sequence[Line]) -> tuple[list[tuple[tuple[object, ...], Gap]], int]:
+    """The kinds of cohort that lose too much, and how many kinds there are."""
+    groups = grouped(lines, "data", "model", "training", "partition", "clients", "attackers", "attack")
+    found = [(key, gap) for key, chosen in groups.items() if (gap := gap_of(chosen)) and gap.too_large]
+    return sorted(found, key=lambda each: each[1].mean + (each[1].limit or 0.0)), len(groups)
 
 
 def margins(lines: Sequence[Line]) -> Table:
@@ -281,4 +284,4 @@ def _seeds(lines: Sequence[Line]) -> str:
 
 def within_limits(lines: Sequence[Line]) -> bool:
     """Whether no honest client was slashed and every mean accuracy is as near as it has to be."""
-    return not any(line["honest"]["slashed"] for line in lines) and not exceptions(lines, "all").rows
+    return not any(line["honest"]["slashed"] for line in lines) and not _beyond(lines)[0]
