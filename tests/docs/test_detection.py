@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
+
+from tests.docs.markdown import records
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "detection.md").read_text()
@@ -17,20 +18,7 @@ Row = dict[str, str]
 def rows(text: str, title: str) -> list[Row]:
     """The table below the first heading that begins with `title`, or the first table that has a column of that name."""
     start = text.find(f"\n## {title}")
-    lines = iter(text[start if start >= 0 else text.index(f"\n| {title} |") :].splitlines())
-    table = list(_table(lines))
-    heads = table[0]
-    return [dict(zip(heads, cells, strict=True)) for cells in table[2:]]
-
-
-def _table(lines: Iterator[str]) -> Iterator[list[str]]:
-    begun = False
-    for line in lines:
-        if line.startswith("|"):
-            begun = True
-            yield [cell.strip() for cell in line.strip("|").split(" | ")]
-        elif begun:
-            return
+    return records(text[start if start >= 0 else text.index(f"\n| {title} |") :])
 
 
 def test_nobody_honest_was_slashed_and_the_counts_are_those_of_the_tables() -> None:

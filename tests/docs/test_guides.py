@@ -15,6 +15,7 @@ from fedblocks.aggregation.rules import Rules
 from fedblocks.cli.main import cli
 from fedblocks.contracts.artifacts import load_artifact
 from fedblocks.rollup.fraud.cases import FraudCase
+from tests.docs.markdown import table
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -26,9 +27,8 @@ NEW += sorted((DOCS / "guides").glob("*.md"))
 
 def rows(name: str) -> list[list[str]]:
     """The cells of the auditors' table between its two comments, without its head."""
-    (table,) = re.findall(rf"<!-- {name} -->\n(.*?)<!-- end of {name} -->", AUDITORS, re.DOTALL)
-    lines = [line for line in table.splitlines() if line.startswith("|")][2:]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    (part,) = re.findall(rf"<!-- {name} -->\n(.*?)<!-- end of {name} -->", AUDITORS, re.DOTALL)
+    return table(part)[1:]
 
 
 def names(cell: str) -> list[str]:

@@ -17,6 +17,7 @@ from fedblocks.monitor.views import SlashView
 from fedblocks.seats import SlashReason
 from fedblocks.types import Wei
 from tests.aggregation import test_verdicts as attacks
+from tests.docs.markdown import table
 from tests.monitor.published_run import AGGREGATOR, PublishedRun, account, place, published_run
 
 STAKE = Wei(10**17)
@@ -211,8 +212,9 @@ def test_how_near_honest_clients_come_is_what_was_measured():
     rows: dict[str, tuple[float, float]] = {}
     for name in ("tables.md", "wide.md"):
         page = (Path(__file__).parents[2] / "docs" / "detection" / name).read_text()
-        table = page.split("## honest clients' largest ratio to a hard rule's threshold")[1]
-        for row, alone, beside in re.findall(r"^\| (.+?) \| ([\d.]\S*) \| (\S+) \|$", table, re.M):
+        for row, alone, beside in table(page.split("## honest clients' largest ratio to a hard rule's threshold")[1])[
+            1:
+        ]:
             before = rows.get(row, (0.0, 0.0))
             rows[row] = (max(before[0], float(alone)), max(before[1], float(beside)))
     for reason in REASONS.values():
